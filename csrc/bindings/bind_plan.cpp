@@ -1,0 +1,70 @@
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "../kernels/parallel.h"
+#include "../kernels/table.h"
+#include "../plan/plan.h"
+#include "arrays.h"
+#include "bindings.h"
+
+namespace py = pybind11;
+
+namespace gemmule {
+
+namespace {
+
+using References = std::vector<std::pair<int, int64_t>>;
+
+std::vector<BufferRef> buffer_refs(const References& references) {
+  std::vector<BufferRef> refs;
+  for (const auto& [buffer, offset] : references) refs.push_back(BufferRef{buffer, offset});
+  return refs;
+}
+
+void add_step(Plan& plan, const std::string& name, const py::sequence& outputs, const py::sequence& inputs,
+              const py::dict& attributes, const References& references) {
+  const CallArguments arguments(outputs, inputs, attributes);
+  plan.add_step(find_kernel(name, arguments.floating()), arguments.call(), buffer_refs(references));
+}
+
+void bind_buffer(Plan& plan, int buffer, const py::array& array) {
+  plan.bind(buffer, const_cast<void*>(array.data()));
+}
+
+std::pair<int64_t, int> run(Plan& plan, int64_t count, double seconds) {
+  py::gil_scoped_release release;
+  const Outcome outcome = plan.run(count, seconds, num_threads());
+  return {outcome.completed, outcome.code};
+}
+
+}  // namespace
+
+void bind_plan(py::module_& m) {
+  py::class_<Plan>(m, "Plan", "A recorded list of kernel calls.")
+      .def(py::init<>())
+      .def("add_temporary", [](Plan& plan, int64_t bytes) { return plan.add_buffer(bytes, nullptr, true); },
+           py::arg("bytes"), "A buffer that lies in the plan's arena; returns its number.")
+      .def("add_external",
+           [](Plan& plan, const py::array& array) {
+             return plan.add_buffer(array.nbytes(), const_cast<void*>(array.data()), false);
+           },
+           py::arg("array"), "Memory that the caller keeps alive and in place; returns its number.")
+      .def("add_step", &add_step, py::arg("name"), py::arg("outputs"), py::arg("inputs"), py::arg("attributes"),
+           py::arg("references"), "One call; `references` are (buffer, byte offset) pairs, (-1, 0) for None.")
+      .def("add_guard", [](Plan& plan, int buffer, int64_t offset) { plan.add_guard(BufferRef{buffer, offset}); },
+           py::arg("buffer"), py::arg("offset"), "Ends a run when the int32 there is not zero.")
+      .def("finish", &Plan::finish)
+      .def("clone", &Plan::clone)
+      .def("bind", &bind_buffer, py::arg("buffer"), py::arg("array"))
+      .def("try_acquire", &Plan::try_acquire)
+      .def("release", &Plan::release)
+      .def("run", &run, py::arg("count"), py::arg("seconds"), "(completed runs, code of the guard that stopped it or 0)")
+      .def_property_readonly("arena_bytes", &Plan::arena_bytes)
+      .def_property_readonly("scratch_bytes", &Plan::scratch_bytes)
+      .def_property_readonly("step_count", &Plan::step_count);
+}
+
+}  // namespace gemmule

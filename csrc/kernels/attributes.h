@@ -1,0 +1,23 @@
+// Named arguments of a call, as they arrive from Python.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common.h"
+
+namespace gemmule {
+
+struct Attributes {
+  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+  std::vector<std::pair<std::string, Value>> values;
+
+  const Value& at(const char* name) const;  // throws std::out_of_range with the name
+};
+
+const char* dtype_name(DType dtype);
+int64_t dtype_bytes(DType dtype);
+
+}  // namespace gemmule

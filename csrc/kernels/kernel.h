@@ -1,0 +1,133 @@
+// Turns a struct of static functions into a table entry. A kernel is written as
+//
+//   template <class T>
+//   struct Softmax {
+//     struct Args { int64_t rows, cols; };                             // plain data, 8-byte members
+//     static Args prepare(const Call& call);                           // from shapes and attributes
+//     static int64_t units(const Args& args);                          // independent pieces of work
+//     static double cost(const Args& args);                            // rough nanoseconds on one core
+//     static void run(T* y, const T* x, const Args& args, const Units& u);  // does units [u.first, u.last)
+//   };
+//
+// and registered with `table.add<Softmax<float>>("softmax", DType::float32)`. Optional members:
+// `int phases(args)` with `units(args, phase)`, `int64_t shared_bytes(args)` and `int64_t local_bytes(args)`.
+// An absent optional operand arrives as nullptr. A kernel with any number of operands declares, instead of `run`,
+// `static void run_buffers(void* const* buffers, const Args& args, const Units& u)`.
+#pragma once
+#include <new>
+#include <type_traits>
+
+#include "common.h"
+
+#ifndef GEMMULE_ISA
+#error "kernel sources are compiled once per ISA level with -DGEMMULE_ISA=v1|v3|v4"
+#endif
+
+namespace gemmule {
+
+// Filled once per ISA level; defined in table.cpp, outside the per-level objects.
+class Table {
+ public:
+  void insert(const Kernel& kernel);
+
+  template <class K>
+  void add(const char* name, DType dtype);
+};
+
+namespace GEMMULE_ISA {
+
+template <class T>
+struct DTypeOf;
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::float32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::float64;
+};
+
+constexpr int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// Rough time of a piece of work on one core: 40 flops and 16 bytes a nanosecond.
+constexpr double cost_ns(double flops, double bytes) { return flops / 40 + bytes / 16; }
+
+template <size_t I, class First, class... Rest>
+struct ParameterAt : ParameterAt<I - 1, Rest...> {};
+template <class First, class... Rest>
+struct ParameterAt<0, First, Rest...> {
+  using type = First;
+};
+
+template <size_t... I>
+struct Indices {};
+template <size_t N, size_t... I>
+struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
+template <size_t... I>
+struct MakeIndices<0, I...> {
+  using type = Indices<I...>;
+};
+
+template <class K, class... P, size_t... I>
+inline void invoke(void (*function)(P...), void* const* buffers, const typename K::Args& args, const Units& units,
+                   Indices<I...>) {
+  function(static_cast<typename ParameterAt<I, P...>::type>(buffers[I])..., args, units);
+}
+
+template <class... P>
+constexpr size_t parameter_count(void (*)(P...)) {
+  return sizeof...(P);
+}
+
+template <class K>
+struct Entry {
+  using Args = typename K::Args;
+  static_assert(sizeof(Args) <= kArgsCapacity && std::is_trivially_copyable_v<Args>);
+
+  static void prepare(const Call& call, Launch& launch) {
+    const Args& args = *new (launch.args) Args(K::prepare(call));
+    launch.cost = K::cost(args);
+    if constexpr (requires { K::phases(args); }) launch.phases = K::phases(args);
+    if constexpr (requires { K::shared_bytes(args); }) launch.shared_bytes = K::shared_bytes(args);
+    if constexpr (requires { K::local_bytes(args); }) launch.local_bytes = K::local_bytes(args);
+  }
+
+  static int64_t units(const void* args, int phase) {
+    const Args& a = *static_cast<const Args*>(args);
+    if constexpr (requires { K::units(a, phase); })
+      return K::units(a, phase);
+    else
+      return K::units(a);
+  }
+
+  static void run(void* const* buffers, const void* args, const Units& units) {
+    const Args& a = *static_cast<const Args*>(args);
+    if constexpr (requires { K::run_buffers(buffers, a, units); })
+      K::run_buffers(buffers, a, units);
+    else
+      invoke<K>(&K::run, buffers, a, units, typename MakeIndices<parameter_count(&K::run) - 2>::type{});
+  }
+};
+
+// For a kernel that looks at the dtypes of its operands itself: one code, entered for either floating dtype of a model.
+template <class K>
+inline void add_any(Table& table, const char* name, bool doubles);
+
+}  // namespace GEMMULE_ISA
+
+template <class K>
+void Table::add(const char* name, DType dtype) {
+  using E = GEMMULE_ISA::Entry<K>;
+  insert(Kernel{name, dtype, &E::prepare, &E::units, &E::run});
+}
+
+template <class K>
+inline void GEMMULE_ISA::add_any(Table& table, const char* name, bool doubles) {
+  table.add<K>(name, DType::float32);
+  if (doubles) table.add<K>(name, DType::float64);
+}
+
+}  // namespace gemmule

@@ -1,0 +1,172 @@
+// One vector type for every ISA level, in GCC/Clang vector extensions. `Vec<T>` has as many lanes as the level's
+// registers hold; `+ - * /` and comparisons work lane by lane. Comparisons give a `Mask<T>`: an integer vector whose
+// lanes are all ones or all zeros.
+//
+// Everything is compiled with -ffp-contract=off. Where one rounding is meant, write fma(); the compiler never fuses
+// behind our back, so every variant of a kernel gives the same bits on one level.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "kernel.h"
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define GEMMULE_INLINE inline __attribute__((always_inline))
+
+namespace gemmule::GEMMULE_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+template <class T>
+struct IntOf;
+template <>
+struct IntOf<float> {
+  using type = int32_t;
+};
+template <>
+struct IntOf<double> {
+  using type = int64_t;
+};
+
+template <class T>
+struct VecOf {
+  typedef T type __attribute__((vector_size(kVectorBytes)));
+  typedef T unaligned __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+using Vec = typename VecOf<T>::type;
+template <class T>
+using Mask = Vec<typename IntOf<T>::type>;  // also the vector of integers as wide as T
+
+template <class T>
+constexpr int kLanes = kVectorBytes / sizeof(T);
+
+template <class T>
+GEMMULE_INLINE Vec<T> zero() {
+  return Vec<T>{};
+}
+
+template <class T>
+GEMMULE_INLINE Vec<T> splat(T value) {
+  return value - Vec<T>{};  // GCC turns this into one broadcast; a loop over lanes it does not
+}
+
+template <class T>
+GEMMULE_INLINE Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename VecOf<T>::unaligned*>(p);
+}
+
+template <class T>
+GEMMULE_INLINE void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename VecOf<T>::unaligned*>(p) = v;
+}
+
+// The first n lanes (0 <= n <= lanes), the others zero. Memory behind them is never touched: user arrays have no padding.
+template <class T>
+GEMMULE_INLINE Vec<T> load_partial(const T* p, int64_t n) {
+  if (n >= kLanes<T>) return load(p);
+  Vec<T> v{};
+  for (int64_t i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+
+template <class T>
+GEMMULE_INLINE void store_partial(T* p, Vec<T> v, int64_t n) {
+  if (n >= kLanes<T>) return store(p, v);
+  for (int64_t i = 0; i < n; ++i) p[i] = v[i];
+}
+
+#if defined(__AVX512F__)
+// Masked moves are what the vector extensions cannot say.
+template <>
+GEMMULE_INLINE Vec<float> load_partial(const float* p, int64_t n) {
+  const __mmask16 lanes = n >= 16 ? 0xffff : static_cast<__mmask16>((1u << n) - 1);
+  return reinterpret_cast<Vec<float>>(_mm512_maskz_loadu_ps(lanes, p));
+}
+template <>
+GEMMULE_INLINE void store_partial(float* p, Vec<float> v, int64_t n) {
+  const __mmask16 lanes = n >= 16 ? 0xffff : static_cast<__mmask16>((1u << n) - 1);
+  _mm512_mask_storeu_ps(p, lanes, reinterpret_cast<__m512>(v));
+}
+#elif defined(__AVX2__)
+GEMMULE_INLINE __m256i first_lanes(int64_t n) {
+  typedef int32_t v8i __attribute__((vector_size(32)));
+  const v8i lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return reinterpret_cast<__m256i>(lane < static_cast<int32_t>(n > 8 ? 8 : n));
+}
+template <>
+GEMMULE_INLINE Vec<float> load_partial(const float* p, int64_t n) {
+  return reinterpret_cast<Vec<float>>(_mm256_maskload_ps(p, first_lanes(n)));
+}
+template <>
+GEMMULE_INLINE void store_partial(float* p, Vec<float> v, int64_t n) {
+  _mm256_maskstore_ps(p, first_lanes(n), reinterpret_cast<__m256>(v));
+}
+#endif
+
+// a*b + c in one rounding where the level has the instruction; the baseline rounds twice, in every variant alike.
+template <class V>
+GEMMULE_INLINE V fma(V a, V b, V c) {
+  return a * b + c;
+}
+#if defined(__AVX512F__)
+template <>
+GEMMULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return reinterpret_cast<Vec<float>>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b),
+                                                      reinterpret_cast<__m512>(c)));
+}
+#elif defined(__FMA__)
+template <>
+GEMMULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return reinterpret_cast<Vec<float>>(_mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b),
+                                                      reinterpret_cast<__m256>(c)));
+}
+#endif
+#if defined(__FMA__)
+template <>
+GEMMULE_INLINE float fma(float a, float b, float c) {
+  return __builtin_fmaf(a, b, c);
+}
+#endif
+
+template <class T>
+GEMMULE_INLINE Vec<T> select(Mask<T> condition, Vec<T> yes, Vec<T> no) {
+  return condition ? yes : no;
+}
+
+// NaN in either operand wins: a hidden NaN would be a bug nobody finds.
+template <class T>
+GEMMULE_INLINE Vec<T> maximum(Vec<T> a, Vec<T> b) {
+  return (a > b) | (a != a) ? a : b;
+}
+template <class T>
+GEMMULE_INLINE Vec<T> minimum(Vec<T> a, Vec<T> b) {
+  return (a < b) | (a != a) ? a : b;
+}
+
+// Lanes folded as a fixed tree: halves onto each other until one is left.
+template <class T>
+GEMMULE_INLINE T reduce_add(Vec<T> v) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  for (int width = kLanes<T> / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+template <class T>
+GEMMULE_INLINE T reduce_max(Vec<T> v) {
+  T best = v[0];
+  for (int i = 1; i < kLanes<T>; ++i) best = (v[i] > best) || (v[i] != v[i]) ? v[i] : best;
+  return best;
+}
+
+}  // namespace gemmule::GEMMULE_ISA

@@ -1,0 +1,186 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "../kernels/parallel.h"
+
+namespace gemmule {
+
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t rounded(int64_t bytes) { return (bytes + 127) / 64 * 64; }
+
+bool is_parallel(const Step& step) { return step.kernel != nullptr && step.launch.cost >= kPlanSerialNs; }
+
+}  // namespace
+
+int Plan::add_buffer(int64_t bytes, void* external, bool temporary) {
+  constexpr int kNever = std::numeric_limits<int>::max();
+  buffers_.push_back(Buffer{bytes, external, temporary, Lifetime{bytes, kNever, -1}});
+  return static_cast<int>(buffers_.size()) - 1;
+}
+
+void Plan::add_step(const Kernel& kernel, const Call& call, std::vector<BufferRef> refs) {
+  Step step;
+  step.kernel = &kernel;
+  kernel.prepare(call, step.launch);
+  step.refs = std::move(refs);
+  steps_.push_back(std::move(step));
+}
+
+void Plan::add_guard(BufferRef flag) {
+  Step step;
+  step.refs = {flag};
+  steps_.push_back(std::move(step));
+}
+
+void Plan::finish() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    for (const BufferRef& ref : steps_[i].refs) {
+      if (ref.buffer < 0) continue;
+      Lifetime& life = buffers_[ref.buffer].life;
+      life.first = std::min(life.first, static_cast<int>(i));
+      life.last = std::max(life.last, static_cast<int>(i));
+    }
+  }
+  std::vector<Lifetime*> temporaries;
+  for (Buffer& buffer : buffers_)
+    if (buffer.temporary && buffer.life.last >= 0) temporaries.push_back(&buffer.life);
+  layout_bytes_ = lay_out(temporaries);
+  arena_ = std::make_unique<Arena>(layout_bytes_);
+  for (Step& step : steps_) resolve(step);
+  cut_segments();
+}
+
+std::unique_ptr<Plan> Plan::clone() const {
+  auto copy = std::make_unique<Plan>();
+  copy->buffers_ = buffers_;
+  copy->steps_ = steps_;
+  copy->segments_ = segments_;
+  copy->layout_bytes_ = layout_bytes_;
+  copy->arena_ = std::make_unique<Arena>(layout_bytes_);
+  for (Step& step : copy->steps_) copy->resolve(step);
+  return copy;
+}
+
+void* Plan::address(const BufferRef& ref) const {
+  if (ref.buffer < 0) return nullptr;
+  const Buffer& buffer = buffers_[ref.buffer];
+  char* base = buffer.temporary ? arena_->data() + buffer.life.offset : static_cast<char*>(buffer.external);
+  return base + ref.offset;
+}
+
+void Plan::resolve(Step& step) {
+  step.pointers.resize(step.refs.size());
+  for (size_t i = 0; i < step.refs.size(); ++i) step.pointers[i] = address(step.refs[i]);
+}
+
+void Plan::bind(int buffer, void* memory) {
+  buffers_[buffer].external = memory;
+  for (Step& step : steps_)
+    for (size_t i = 0; i < step.refs.size(); ++i)
+      if (step.refs[i].buffer == buffer) step.pointers[i] = static_cast<char*>(memory) + step.refs[i].offset;
+}
+
+void Plan::cut_segments() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const bool parallel = is_parallel(steps_[i]);
+    if (!parallel && !segments_.empty() && !segments_.back().parallel)
+      segments_.back().last = i + 1;
+    else
+      segments_.push_back(Segment{i, i + 1, parallel});
+  }
+}
+
+int64_t Plan::scratch_bytes() const { return scratch_ ? scratch_->bytes() : 0; }
+
+void Plan::allocate_scratch(int threads) {
+  if (threads <= scratch_threads_) return;
+  for (const Step& step : steps_) {
+    shared_bytes_ = std::max(shared_bytes_, rounded(step.launch.shared_bytes));
+    local_bytes_ = std::max(local_bytes_, rounded(step.launch.local_bytes));
+  }
+  scratch_ = std::make_unique<Arena>(shared_bytes_ + threads * local_bytes_);
+  scratch_threads_ = threads;
+}
+
+int Plan::run_segment_alone(const Segment& segment) {
+  char* shared = scratch_->data();
+  for (size_t i = segment.first; i < segment.last; ++i) {
+    const Step& step = steps_[i];
+    if (step.kernel == nullptr) {
+      if (const int code = *static_cast<const int32_t*>(step.pointers[0])) return code;
+      continue;
+    }
+    for (int phase = 0; phase < step.launch.phases; ++phase)
+      run_share(*step.kernel, step.launch, step.pointers.data(), phase, 0, 1, shared, shared + shared_bytes_);
+  }
+  return 0;
+}
+
+void Plan::run_serially(int64_t count, double deadline, Outcome& outcome) {
+  FlushDenormals mode;
+  while (outcome.completed < count) {
+    for (const Segment& segment : segments_) {
+      outcome.code = run_segment_alone(segment);
+      if (outcome.code != 0) return;
+    }
+    ++outcome.completed;
+    if (now() >= deadline) return;
+  }
+}
+
+void Plan::run_as_team(int64_t count, double deadline, int threads, Outcome& outcome) {
+  Barrier barrier;
+  int code = 0;
+  bool late = false;
+  // Every thread walks the same list and meets the others after each segment. What one thread decides for all (a guard,
+  // the deadline) it writes before a barrier and all read behind it.
+  run_team(threads, [&](int thread, int team) {
+    char* shared = scratch_->data();
+    char* local = shared + shared_bytes_ + thread * local_bytes_;
+    for (int64_t round = 0; round < count; ++round) {
+      for (const Segment& segment : segments_) {
+        if (!segment.parallel) {
+          if (thread == 0) code = run_segment_alone(segment);
+          barrier.wait(team);
+          if (code != 0) return;
+          continue;
+        }
+        const Step& step = steps_[segment.first];
+        for (int phase = 0; phase < step.launch.phases; ++phase) {
+          run_share(*step.kernel, step.launch, step.pointers.data(), phase, thread, team, shared, local);
+          barrier.wait(team);
+        }
+      }
+      if (thread == 0) {
+        outcome.completed = round + 1;
+        late = now() >= deadline;
+      }
+      barrier.wait(team);
+      if (late) return;
+    }
+  });
+  outcome.code = code;
+}
+
+Outcome Plan::run(int64_t count, double seconds, int threads) {
+  Outcome outcome{0, 0};
+  if (count <= 0) return outcome;
+  allocate_scratch(threads);
+  const double deadline = now() + seconds;
+  const bool team = threads > 1 && std::any_of(steps_.begin(), steps_.end(), is_parallel);
+  if (team)
+    run_as_team(count, deadline, threads, outcome);
+  else
+    run_serially(count, deadline, outcome);
+  return outcome;
+}
+
+}  // namespace gemmule

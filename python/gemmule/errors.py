@@ -1,0 +1,50 @@
+"""Exceptions, warnings and the pieces error messages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+class GemmuleWarning(UserWarning):
+    """Base class of everything gemmule warns about."""
+
+
+class PlanWarning(GemmuleWarning):
+    """A step cannot be recorded and runs eagerly: right, but slower."""
+
+
+class PlanError(RuntimeError):
+    """A step cannot be recorded although `jit_compile=True` asked for it."""
+
+
+class NonFiniteError(ArithmeticError):
+    """The loss or a gradient became NaN or infinite. Weights stay at the last finite step."""
+
+
+def describe(value: Any) -> str:
+    """A short text for a value inside an error message: arrays by shape and dtype, the rest by `repr`."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None and dtype is not None:
+        return f"<{type(value).__name__} shape={tuple(shape)} dtype={dtype}>"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def received(**values: Any) -> str:
+    """The evidence at the end of a message: `received(shape=(3, 4))` is `" Received: shape=(3, 4)."`."""
+    return " Received: " + ", ".join(f"{name}={describe(value)}" for name, value in values.items()) + "."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The near matches of an unknown name, then all known ones: the cure of an "unknown name" error."""
+    names = sorted(known)
+    near = get_close_matches(str(name), names, n=3)
+    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    return f"{hint} Known: {', '.join(names)}."
+
+
+def not_yet(feature: str) -> NotImplementedError:
+    """The error for an argument of Keras's that this version does not support."""
+    return NotImplementedError(f"{feature} is not supported yet. Leave it at its default.")

@@ -1,0 +1,111 @@
+"""Python's operators and NumPy's protocols for tensors, in terms of ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gemmule.autograd import is_tracked
+from gemmule.ops.registry import OPS
+from gemmule.tensor import Tensor
+
+_BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "pow": "power",
+    "matmul": "matmul",
+}
+_COMPARE = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+# `array * tensor` reaches __array_ufunc__ as np.multiply(array, tensor): it must give a tensor the tape can follow.
+_UFUNC_OPS = {
+    **{name: name for name in ("add", "subtract", "multiply", "divide", "power", "matmul", "maximum", "minimum")},
+    **{name: name for name in _COMPARE.values()},
+    "negative": "negative",
+}
+
+
+def _forward(name: str) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        return NotImplemented if other is None or isinstance(other, str) else OPS[name](self, other)
+
+    return operator
+
+
+def _reflected(name: str) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        return NotImplemented if other is None or isinstance(other, str) else OPS[name](other, self)
+
+    return operator
+
+
+def _getitem(self: Tensor, key: Any) -> Tensor:
+    from gemmule.ops.reshaping import getitem
+
+    return getitem(self, key)
+
+
+def _refuse_under_tape(tensors: list[Tensor], function: str) -> None:
+    if any(is_tracked(t) for t in tensors):
+        name = function if function in OPS else None
+        cure = f"Use gm.ops.{name}" if name else "Use functions of gm.ops"
+        raise TypeError(
+            f"numpy.{function} was called on a tensor that a GradientTape follows; NumPy's results have no gradient. "
+            f"{cure}, or take the values out with gm.ops.stop_gradient(x).numpy()."
+        )
+
+
+def _tensors_in(values: Any) -> list[Tensor]:
+    if isinstance(values, Tensor):
+        return [values]
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, (list, tuple)):
+        return []
+    return [t for value in values for t in _tensors_in(value)]
+
+
+def _to_numpy(values: Any) -> Any:
+    if isinstance(values, Tensor):
+        return values.numpy()
+    if isinstance(values, dict):
+        return {key: _to_numpy(value) for key, value in values.items()}
+    return type(values)(_to_numpy(v) for v in values) if isinstance(values, (list, tuple)) else values
+
+
+def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    if method == "__call__" and not kwargs and ufunc.__name__ in _UFUNC_OPS:
+        return OPS[_UFUNC_OPS[ufunc.__name__]](*inputs)
+    _refuse_under_tape(_tensors_in(inputs), ufunc.__name__)
+    return getattr(ufunc, method)(*_to_numpy(inputs), **_to_numpy(kwargs))
+
+
+def _array_function(self: Tensor, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    _refuse_under_tape(_tensors_in(args) + _tensors_in(kwargs), function.__name__)
+    return function(*_to_numpy(args), **_to_numpy(kwargs))
+
+
+def install() -> None:
+    """Attaches the operators to `Tensor`."""
+    for python_name, name in {**_BINARY, **_COMPARE}.items():
+        setattr(Tensor, f"__{python_name}__", _forward(name))
+    for python_name, name in _BINARY.items():
+        setattr(Tensor, f"__r{python_name}__", _reflected(name))
+    Tensor.__neg__ = lambda self: OPS["negative"](self)  # type: ignore[attr-defined]
+    Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
+    Tensor.__abs__ = lambda self: OPS["abs"](self)  # type: ignore[attr-defined]
+    Tensor.__invert__ = lambda self: OPS["logical_not"](self)  # type: ignore[attr-defined]
+    Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
+    Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+    Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
+    Tensor.__hash__ = lambda self: id(self)  # type: ignore[method-assign] - defining __eq__ would clear it

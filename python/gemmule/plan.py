@@ -1,0 +1,323 @@
+"""Record a step twice, then replay it without Python.
+
+A `StepFunction` runs its body eagerly the first two times and listens to the backend calls. When both lists are the same,
+they become a plan: temporaries get places in one arena, persistent arrays keep their addresses, and what the caller may
+swap between runs (data sets, index lists, outputs) are *feeds*. When the lists differ, or the body reads a value in
+between, the step goes on eagerly and says so once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gemmule import mutation
+from gemmule.backend import GUARD, Call, GuardTripped, backend, listening
+from gemmule.errors import PlanError, PlanWarning
+from gemmule.memory import is_persistent, root
+from gemmule.scope import current_layer
+from gemmule.tensor import Tensor, add_read_guard
+
+_local = threading.local()
+
+
+class Recording:
+    """The calls of one eager step, and what speaks against replaying them."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.problem = ""
+
+    def hear(self, call: Call) -> None:
+        """Listens to the backend."""
+        self.calls.append(call)
+
+    def object(self, problem: str) -> None:
+        """Notes the first reason why the step cannot be replayed."""
+        self.problem = self.problem or problem
+
+    def advances(self) -> list[tuple[np.ndarray, int]]:
+        """The counters that this step had advanced when its guard was reached."""
+        found = []
+        for call in self.calls:
+            if call.name == GUARD:
+                break
+            if call.name == "advance" and call.outputs[0] is not None:
+                found.append((call.outputs[0], call.attributes["by"]))
+        return found
+
+
+def _object_to_reads(tensor: Tensor, how: str) -> None:
+    recording: Recording | None = getattr(_local, "recording", None)
+    if recording is not None:
+        layer = current_layer()
+        place = f' in layer "{layer}"' if layer else ""
+        recording.object(f"a tensor's value was read ({how}){place} in the middle of the step")
+
+
+add_read_guard(_object_to_reads)
+
+
+class _Buffers:
+    """Names the memory of a list of calls: persistent, feed, constant or temporary, in order of appearance."""
+
+    def __init__(self, feeds: Mapping[str, np.ndarray]) -> None:
+        self._feeds = {id(array): name for name, array in feeds.items()}
+        self.labels: dict[int, tuple[str, Any]] = {}
+        self.owners: dict[int, np.ndarray] = {}
+        self.constants: list[np.ndarray] = []
+        self._temporaries = 0
+
+    def locate(self, array: np.ndarray | None, is_output: bool) -> tuple[tuple[str, Any], int] | None:
+        """(label of the memory, byte offset in it), or `None` for an absent operand."""
+        if array is None:
+            return None
+        if id(array) in self._feeds:
+            return ("feed", self._feeds[id(array)]), 0
+        owner = root(array)
+        key = id(owner)
+        if key not in self.labels:
+            self.owners[key] = owner
+            self.labels[key] = self._label(owner, array, is_output)
+        return self.labels[key], array.ctypes.data - owner.ctypes.data
+
+    def _label(self, owner: np.ndarray, array: np.ndarray, is_output: bool) -> tuple[str, Any]:
+        if is_persistent(array):
+            return ("persistent", id(owner))
+        if is_output:
+            self._temporaries += 1
+            return ("temporary", self._temporaries)
+        self.constants.append(owner)
+        return ("constant", len(self.constants))
+
+
+Operand = tuple[tuple[str, Any], int] | None
+
+
+class _Located:
+    """A recording with every operand located: what is compared, and what a plan is made from."""
+
+    def __init__(self, recording: Recording, feeds: Mapping[str, np.ndarray]) -> None:
+        self.calls = recording.calls
+        self.buffers = _Buffers(feeds)
+        self.operands: list[tuple[list[Operand], list[Operand]]] = []
+        for call in self.calls:
+            inputs = [self.buffers.locate(array, False) for array in call.inputs]
+            self.operands.append(([self.buffers.locate(array, True) for array in call.outputs], inputs))
+
+    def difference(self, other: _Located) -> str:
+        """Why two recordings are not the same step, or `""`."""
+        if len(self.calls) != len(other.calls):
+            return f"the step made {len(self.calls)} kernel calls the first time and {len(other.calls)} the second"
+        for a, b, where_a, where_b in zip(self.calls, other.calls, self.operands, other.operands, strict=True):
+            if a.name != b.name or a.attributes != b.attributes or where_a != where_b or _forms(a) != _forms(b):
+                return f"kernel call {a.name!r} changed from one step to the next"
+        for before, after in zip(self.buffers.constants, other.buffers.constants, strict=True):
+            if before.dtype != after.dtype or before.tobytes() != after.tobytes():
+                return "a NumPy array used by the step changed its values from one step to the next"
+        return ""
+
+
+def _forms(call: Call) -> list[Any]:
+    return [None if a is None else (a.shape, a.dtype) for a in (*call.outputs, *call.inputs)]
+
+
+class NativePlan:
+    """Replays calls in C++.
+
+    Args:
+        located: the step.
+        feeds: arrays that `bind` may replace, by name.
+    """
+
+    def __init__(self, located: _Located, feeds: Mapping[str, np.ndarray]) -> None:
+        from gemmule import _native
+
+        self._native = _native.Plan()
+        self._keep: list[np.ndarray] = []  # the plan holds bare addresses; temporaries get new ones in the arena
+        self._numbers: dict[tuple[str, Any], int] = {
+            ("feed", name): self._native.add_external(array) for name, array in feeds.items()
+        }
+        self._bound = dict(feeds)
+        for key, label in located.buffers.labels.items():
+            owner = located.buffers.owners[key]
+            temporary = label[0] == "temporary"
+            self._numbers[label] = (
+                self._native.add_temporary(owner.nbytes) if temporary else self._native.add_external(owner)
+            )
+            if not temporary:
+                self._keep.append(owner)
+        self._add_steps(located)
+        self._native.finish()
+
+    def _add_steps(self, located: _Located) -> None:
+        for call, (outputs, inputs) in zip(located.calls, located.operands, strict=True):
+            references = [self._reference(operand) for operand in (*outputs, *inputs)]
+            if call.name == GUARD:
+                self._native.add_guard(*references[0])
+            else:
+                self._native.add_step(call.name, call.outputs, call.inputs, call.attributes, references)
+
+    def _reference(self, operand: Operand) -> tuple[int, int]:
+        return (-1, 0) if operand is None else (self._numbers[operand[0]], operand[1])
+
+    def bind(self, name: str, array: np.ndarray) -> None:
+        """Replaces a feed by another array of the same row shape and type."""
+        if self._bound[name] is not array:
+            self._native.bind(self._numbers["feed", name], array)
+            self._bound[name] = array
+
+    def run(self, count: int, seconds: float) -> tuple[int, int]:
+        """(completed runs, code of the guard that stopped it or 0)."""
+        return self._native.run(count, seconds)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all temporaries together."""
+        return self._native.arena_bytes + self._native.scratch_bytes
+
+
+class ReferencePlan:
+    """Replays the same calls with the NumPy twins, on the arrays they were recorded with."""
+
+    def __init__(self, located: _Located, feeds: Mapping[str, np.ndarray]) -> None:
+        self._calls, self._operands = located.calls, located.operands
+        self._bound = dict(feeds)
+        self.arena_bytes = sum(
+            owner.nbytes
+            for key, owner in located.buffers.owners.items()
+            if located.buffers.labels[key][0] == "temporary"
+        )
+
+    def bind(self, name: str, array: np.ndarray) -> None:
+        """Replaces a feed by another array of the same row shape and type."""
+        self._bound[name] = array
+
+    def run(self, count: int, seconds: float) -> tuple[int, int]:
+        """(completed runs, code of the guard that stopped it or 0)."""
+        deadline = time.monotonic() + seconds
+        for completed in range(count):
+            code = self._run_once()
+            if code:
+                return completed, code
+            if time.monotonic() >= deadline:
+                return completed + 1, 0
+        return count, 0
+
+    def _run_once(self) -> int:
+        from gemmule.backend import reference
+
+        for call, (outputs, inputs) in zip(self._calls, self._operands, strict=True):
+            if call.name == GUARD:
+                if code := int(call.inputs[0][0]):  # type: ignore[index]
+                    return code
+                continue
+            reference.run(
+                call.name,
+                [self._fed(a, o) for a, o in zip(call.outputs, outputs, strict=True)],
+                [self._fed(a, o) for a, o in zip(call.inputs, inputs, strict=True)],
+                call.attributes,
+            )
+        return 0
+
+    def _fed(self, array: np.ndarray | None, operand: Operand) -> np.ndarray | None:
+        return self._bound[operand[0][1]] if operand is not None and operand[0][0] == "feed" else array
+
+
+class StepFunction:
+    """A step that starts eagerly and becomes a plan.
+
+    Args:
+        body: makes the backend calls of one step from the current `feeds`.
+        feeds: arrays that may be replaced between runs, by name; the body has to use exactly these objects.
+        eager: never record (`run_eagerly=True`).
+        strict: raise `PlanError` instead of warning when the step cannot be recorded (`jit_compile=True`).
+        name: what the warning calls the step.
+    """
+
+    def __init__(
+        self,
+        body: Callable[[], None],
+        feeds: Mapping[str, np.ndarray],
+        eager: bool = False,
+        strict: bool = False,
+        name: str = "step",
+    ) -> None:
+        self._body, self.feeds = body, dict(feeds)
+        self._eager, self._strict, self._name = eager, strict, name
+        self._first: Recording | None = None
+        self.last: Recording | None = None
+        self.plan: NativePlan | ReferencePlan | None = None
+
+    def bind(self, name: str, array: np.ndarray) -> None:
+        """Replaces a feed."""
+        self.feeds[name] = array
+        if self.plan is not None:
+            self.plan.bind(name, array)
+
+    def run(self, count: int = 1, seconds: float = float("inf")) -> tuple[int, int]:
+        """Runs the step up to `count` times, starting none after `seconds`.
+
+        Returns:
+            Completed runs, and the code of the guard that stopped the last one (0: none did).
+        """
+        deadline = time.monotonic() + seconds
+        completed = 0
+        while self.plan is None and completed < count:
+            code = self._run_eagerly()
+            if code:
+                return completed, code
+            completed += 1
+            if time.monotonic() >= deadline:
+                return completed, 0
+        if completed == count or self.plan is None:
+            return completed, 0
+        more, code = self.plan.run(count - completed, max(deadline - time.monotonic(), 0.0))
+        return completed + more, code
+
+    def _run_eagerly(self) -> int:
+        recording = self.last = Recording()
+        version = mutation.version()
+        _local.recording = None if self._eager else recording
+        try:
+            with listening(recording.hear):
+                self._body()
+        except GuardTripped as tripped:
+            return tripped.code
+        finally:
+            _local.recording = None
+        if not self._eager:
+            if mutation.version() != version:
+                recording.object("an attribute of a layer, loss or optimizer was changed inside the step")
+            self._consider(recording)
+        else:
+            recording.calls = [call for call in recording.calls if call.name in ("advance", GUARD)]
+        return 0
+
+    def _consider(self, recording: Recording) -> None:
+        if recording.problem:
+            return self._give_up(recording.problem)
+        if self._first is None:
+            self._first = recording
+            self._first_feeds = dict(self.feeds)
+            return None
+        located = _Located(recording, self.feeds)
+        if difference := _Located(self._first, self._first_feeds).difference(located):
+            return self._give_up(difference)
+        self.plan = (NativePlan if backend() == "native" else ReferencePlan)(located, self.feeds)
+        self._first = None
+        return None
+
+    def _give_up(self, problem: str) -> None:
+        self._eager, self._first = True, None
+        message = f"{self._name} cannot be replayed and runs eagerly, which is slower: {problem}."
+        if self._strict:
+            raise PlanError(
+                message + " jit_compile=True asks for a replayable step: compute with gm.ops only, or leave it at 'auto'."
+            )
+        warnings.warn(message, PlanWarning, stacklevel=4)
