@@ -169,4 +169,26 @@ GEMMULE_INLINE T reduce_max(Vec<T> v) {
   return best;
 }
 
+// Lane i of vector j becomes lane j of vector i, for kLanes<T> vectors: blocks of 1, 2, 4, ... lanes change places with
+// their mirror images across the diagonal.
+template <int S, class V, size_t... I>
+GEMMULE_INLINE void exchange_blocks(V& a, V& b, Indices<I...>) {
+  constexpr int n = sizeof...(I);
+  const V low = __builtin_shufflevector(a, b, (I & S ? n + static_cast<int>(I) - S : static_cast<int>(I))...);
+  const V high = __builtin_shufflevector(a, b, (I & S ? n + static_cast<int>(I) : static_cast<int>(I) + S)...);
+  a = low;
+  b = high;
+}
+
+template <class T, int S = 1>
+GEMMULE_INLINE void transpose(Vec<T>* vectors) {
+  constexpr int n = kLanes<T>;
+  if constexpr (S < n) {
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i)
+      if (!(i & S)) exchange_blocks<S>(vectors[i], vectors[i + S], typename MakeIndices<n>::type{});
+    transpose<T, 2 * S>(vectors);
+  }
+}
+
 }  // namespace gemmule::GEMMULE_ISA

@@ -1,0 +1,165 @@
+// The strategies of gemm that copy an operand first.
+//
+// packed: b in blocks of (depth, columns), copied by all threads in one phase and used by all in the next; each thread
+// copies the rows of a it is about to use. One panel of b (depth × 32) then stays in L1 while a block of panels of a
+// streams past it from L2.
+//
+// turned: out = a · bᵀ for few rows is computed as outᵀ = b · aᵀ. Only a, which is small, is transposed; b is broadcast
+// from where it lies, once.
+#pragma once
+#include "gemm.h"
+#include "gemm_pack.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+constexpr int64_t kAhead = 64;                   // rows of an unpacked b to prefetch: an L3 latency of tile steps
+constexpr int64_t kAheadPacked = 8;              // rows of a packed panel
+constexpr int64_t kRowsInL2 = 512 * 1024;        // bytes of packed a at a time: half of a common L2
+
+template <class T>
+Epilogue<T> epilogue_of(const GemmPlan& p, const GemmOperands<T>& m) {
+  return {m.bias, m.residual, p.activation, static_cast<T>(p.alpha)};
+}
+
+// A tile adds the sums of the blocks of K before it, or the bias, or nothing.
+template <class T>
+GEMMULE_INLINE void set_addend(TileJob<T>& job, bool continued, const T* bias) {
+  job.addend = continued ? job.c : bias ? bias : kZeros<T>;
+  job.addend_stride = continued ? job.c_stride : 0;
+}
+
+// --- turned --------------------------------------------------------------------------------------------------------
+
+// Units of (panel of a, `chunk` of K): shared[panel][k][i] = a (M, K) transposed, padded to kTileColumns.
+template <class T>
+void turn_rows(const GemmPlan& p, const T* a, int64_t first, int64_t last, int64_t chunk, T* shared) {
+  constexpr int C = kTileColumns<T>;
+  const int64_t chunks = ceil_div(p.K, chunk);
+  for (int64_t unit = first; unit < last; ++unit) {
+    const int64_t i = unit / chunks * C, k = unit % chunks * chunk;
+    pack_columns(shared + i * p.K + k * C, a + i * p.K + k, p.K, true, min(chunk, p.K - k), min(C, p.M - i), C);
+  }
+}
+
+// Units of up to kTileRows columns of out.
+template <class T>
+void multiply_turned(const GemmPlan& p, const GemmOperands<T>& m, int64_t first, int64_t last, const T* turned) {
+  constexpr int C = kTileColumns<T>;
+  alignas(64) T buffer[kTileRows * C];
+  const Epilogue<T> epilogue = epilogue_of(p, m);
+  TileJob<T> job;
+  job.a_stride = p.K;
+  job.b_stride = C;
+  job.b_ahead = kAheadPacked * C;
+  job.c = buffer;
+  job.c_stride = C;
+  for (int64_t unit = first; unit < last; ++unit) {
+    const int64_t j0 = row_of_tile(p.N, p.row_blocks, unit), j1 = row_of_tile(p.N, p.row_blocks, unit + 1);
+    for (int64_t i = 0; i < p.M; i += C) {
+      const int64_t rows = min(C, p.M - i);
+      for (int64_t k = 0; k < max(p.K, 1); k += p.depth) {
+        job.K = min(p.depth, p.K - k);
+        job.a = m.b + j0 * p.K + k;
+        job.b = turned + i * p.K + k * C;
+        set_addend<T>(job, k > 0, nullptr);
+        run_tile(job, Reading::by_rows, j1 - j0, rows > kLanes<T> ? 2 : 1);
+      }
+      store_transposed(m.out + i * p.N + j0, p.N, buffer, j1 - j0, rows);
+      epilogue.finish(m.out, p.N, i, i + rows, j0, j1);
+    }
+  }
+}
+
+// --- packed --------------------------------------------------------------------------------------------------------
+
+struct PackedBlock {
+  int64_t entry;
+  int64_t j0, j1;  // columns of out
+  int64_t k0, k1;
+  int64_t panels;
+};
+
+// Blocks of K innermost, so that a block of out is finished before the next begins.
+template <class T>
+PackedBlock block_of_phase(const GemmPlan& p, int64_t index) {
+  const int64_t j0 = index / p.depth_blocks % p.wide_blocks * p.columns, k0 = index % p.depth_blocks * p.depth;
+  const int64_t j1 = min(p.N, j0 + p.columns);
+  return {index / p.depth_blocks / p.wide_blocks, j0, j1, k0, min(p.K, k0 + p.depth),
+          ceil_div(j1 - j0, kTileColumns<T>)};
+}
+
+template <class T>
+int64_t tiles_in_l2(const GemmPlan& p) {
+  return max(1, min(p.row_blocks, kRowsInL2 / (kTileRows * p.depth * static_cast<int64_t>(sizeof(T)))));
+}
+
+template <class T>
+int64_t packed_rows_bytes(const GemmPlan& p) {
+  return round_up((tiles_in_l2<T>(p) * kTileRows * p.depth + kLanes<T>) * sizeof(T), 64);
+}
+
+template <class T>
+void pack_panels(const GemmPlan& p, const T* b, const PackedBlock& block, int64_t first, int64_t last, T* packed) {
+  constexpr int C = kTileColumns<T>;
+  const int64_t depth = block.k1 - block.k0;
+  for (int64_t panel = first; panel < last; ++panel) {
+    const int64_t j = block.j0 + panel * C;
+    const T* from = p.transpose_b ? b + j * p.K + block.k0 : b + block.k0 * p.N + j;
+    pack_columns(packed + panel * C * depth, from, p.transpose_b ? p.K : p.N, p.transpose_b, depth,
+                 min(C, block.j1 - j), C);
+  }
+}
+
+// Row tiles [t0, t1) against panels [c0, c1) of a packed block of b.
+template <class T>
+void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, int64_t t0, int64_t t1,
+                    int64_t c0, int64_t c1, const T* packed, T* local) {
+  constexpr int C = kTileColumns<T>;
+  const int64_t depth = block.k1 - block.k0;
+  const bool whole = p.depth_blocks == 1;
+  Epilogue<T> epilogue = epilogue_of(p, m);
+  if (whole) epilogue.bias = nullptr;  // the tiles add it
+  TileJob<T> job;
+  job.K = depth;
+  job.b_stride = C;
+  job.b_ahead = kAheadPacked * C;
+  job.c_stride = p.N;
+  for (int64_t t = t0; t < t1; ++t) {
+    const int64_t i = row_of_tile(p.M, p.row_blocks, t), rows = row_of_tile(p.M, p.row_blocks, t + 1) - i;
+    const T* from = p.transpose_a ? m.a + block.k0 * p.M + i : m.a + i * p.K + block.k0;
+    pack_rows(local + (t - t0) * kTileRows * depth, from, p.transpose_a ? p.M : p.K, p.transpose_a, rows, depth);
+  }
+  for (int64_t panel = c0; panel < c1; ++panel) {
+    const int64_t j = block.j0 + panel * C, columns = min(C, block.j1 - j);
+    job.b = packed + panel * C * depth;
+    for (int64_t t = t0; t < t1; ++t) {
+      const int64_t i = row_of_tile(p.M, p.row_blocks, t), rows = row_of_tile(p.M, p.row_blocks, t + 1) - i;
+      job.a = local + (t - t0) * kTileRows * depth;
+      job.a_stride = rows;
+      job.c = m.out + i * p.N + j;
+      set_addend(job, block.k0 > 0, whole && m.bias ? m.bias + j : nullptr);
+      if (columns == C) run_tile(job, Reading::by_depth, rows, 2);
+      else edge_tile(job, Reading::by_depth, rows, columns);
+      if (block.k1 == p.K) epilogue.finish(m.out, p.N, i, i + rows, j, j + columns);
+    }
+  }
+}
+
+// Units are row tiles, once more for each range of columns.
+template <class T>
+void multiply_packed(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, int64_t first, int64_t last,
+                     const T* packed, T* local) {
+  const int64_t step = tiles_in_l2<T>(p);
+  while (first < last) {
+    const int64_t range = first / p.row_blocks, begin = range * p.row_blocks;
+    const int64_t end = min(last, begin + p.row_blocks);
+    const int64_t c0 = block.panels * range / p.column_blocks, c1 = block.panels * (range + 1) / p.column_blocks;
+    const int64_t blocks = ceil_div(end - first, step), tiles = end - first;
+    for (int64_t b = 0; b < blocks; ++b)
+      multiply_tiles(p, m, block, first - begin + tiles * b / blocks, first - begin + tiles * (b + 1) / blocks, c0, c1,
+                     packed, local);
+    first = end;
+  }
+}
+
+}  // namespace gemmule::GEMMULE_ISA

@@ -1,0 +1,123 @@
+// The micro-kernel: a tile of out held in registers while k runs.
+//
+//   c (R, V vectors) = a (R, K) · b (K, V vectors) + addend
+//
+// Each step of k loads V vectors of b, broadcasts R scalars of a and does R·V fused multiply-adds. The tile is as large
+// as the register file allows: 14×2 vectors of 32 registers with AVX-512, 6×2 of 16 with AVX2, 4×2 with SSE, where
+// a product needs a register of its own. Full vectors only; ragged edges go through `edge_tile`.
+#pragma once
+#include "simd.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 14;
+#elif defined(__AVX2__)
+constexpr int kTileRows = 6;
+#else
+constexpr int kTileRows = 4;
+#endif
+template <class T>
+constexpr int kTileColumns = 2 * kLanes<T>;
+
+enum class Reading {
+  by_rows,  // a[i * a_stride + k]
+  by_depth  // a[k * a_stride + i]: a transposed matrix, or a packed panel
+};
+
+template <class T>
+struct TileJob {
+  int64_t K;
+  const T* a;
+  int64_t a_stride;
+  const T* b;  // b[k * b_stride + j]
+  int64_t b_stride;
+  int64_t b_ahead;  // how far ahead of its use b is prefetched, in elements
+  const T* addend;  // addend[i * addend_stride + j]
+  int64_t addend_stride;
+  T* c;
+  int64_t c_stride;
+};
+
+template <class T>
+alignas(64) inline constexpr T kZeros[kTileColumns<T>] = {};
+
+template <class T, int R, int V, Reading reading>
+void tile(const TileJob<T>& job) {
+  constexpr int L = kLanes<T>;
+  const T *a = job.a, *b = job.b;
+  const int64_t a_stride = job.a_stride, b_stride = job.b_stride, b_ahead = job.b_ahead;
+  Vec<T> sum[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+    __builtin_prefetch(job.c + i * job.c_stride, 1);
+    __builtin_prefetch(job.c + i * job.c_stride + V * L - 1, 1);
+#pragma GCC unroll 2
+    for (int j = 0; j < V; ++j) sum[i][j] = zero<T>();
+  }
+#pragma GCC unroll 2
+  for (int64_t k = job.K; k > 0; --k) {
+    Vec<T> row[V];
+#pragma GCC unroll 2
+    for (int j = 0; j < V; ++j) row[j] = load(b + j * L);
+    __builtin_prefetch(b + b_ahead);
+    __builtin_prefetch(b + b_ahead + V * L - 1);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const Vec<T> scalar = splat(reading == Reading::by_rows ? a[i * a_stride] : a[i]);
+#pragma GCC unroll 2
+      for (int j = 0; j < V; ++j) sum[i][j] = fma(scalar, row[j], sum[i][j]);
+    }
+    a += reading == Reading::by_rows ? 1 : a_stride;
+    b += b_stride;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < V; ++j)
+      store<T>(job.c + i * job.c_stride + j * L, sum[i][j] + load(job.addend + i * job.addend_stride + j * L));
+  }
+}
+
+template <class T>
+using TileFunction = void (*)(const TileJob<T>&);
+
+template <class T, class Rows>
+struct TilesOf;
+template <class T, size_t... R>
+struct TilesOf<T, Indices<R...>> {
+  // [reading][vectors - 1][rows - 1]
+  static constexpr TileFunction<T> table[2][2][sizeof...(R)] = {
+      {{&tile<T, R + 1, 1, Reading::by_rows>...}, {&tile<T, R + 1, 2, Reading::by_rows>...}},
+      {{&tile<T, R + 1, 1, Reading::by_depth>...}, {&tile<T, R + 1, 2, Reading::by_depth>...}}};
+};
+
+template <class T>
+GEMMULE_INLINE void run_tile(const TileJob<T>& job, Reading reading, int64_t rows, int vectors) {
+  TilesOf<T, typename MakeIndices<kTileRows>::type>::table[static_cast<int>(reading)][vectors - 1][rows - 1](job);
+}
+
+// A tile of which only the first `columns` exist in c and addend; b is padded to whole vectors.
+template <class T>
+void edge_tile(const TileJob<T>& job, Reading reading, int64_t rows, int64_t columns) {
+  constexpr int L = kLanes<T>;
+  alignas(64) T buffer[kTileRows * kTileColumns<T>];
+  TileJob<T> inner = job;
+  inner.addend = kZeros<T>;
+  inner.addend_stride = 0;
+  inner.c = buffer;
+  inner.c_stride = kTileColumns<T>;
+  run_tile(inner, reading, rows, columns > L ? 2 : 1);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; j += L) {
+      const Vec<T> addend = load_partial(job.addend + i * job.addend_stride + j, columns - j);
+      store_partial<T>(job.c + i * job.c_stride + j, load(buffer + i * kTileColumns<T> + j) + addend, columns - j);
+    }
+  }
+}
+
+// How rows are dealt to tiles: 32 rows are 11 + 11 + 10, not 14 + 14 + 4.
+constexpr int64_t row_tiles(int64_t rows) { return ceil_div(rows, kTileRows); }
+constexpr int64_t row_of_tile(int64_t rows, int64_t tiles, int64_t tile) { return rows * tile / tiles; }
+
+}  // namespace gemmule::GEMMULE_ISA
