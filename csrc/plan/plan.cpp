@@ -41,12 +41,13 @@ void Plan::add_guard(BufferRef flag) {
 }
 
 void Plan::finish() {
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    for (const BufferRef& ref : steps_[i].refs) {
-      if (ref.buffer < 0) continue;
-      Lifetime& life = buffers_[ref.buffer].life;
-      life.first = std::min(life.first, static_cast<int>(i));
-      life.last = std::max(life.last, static_cast<int>(i));
+  for (int i = 0; i < static_cast<int>(steps_.size()); ++i) {
+    for (int k = 0; k < static_cast<int>(steps_[i].refs.size()); ++k) {
+      if (steps_[i].refs[k].buffer < 0) continue;
+      Buffer& buffer = buffers_[steps_[i].refs[k].buffer];
+      buffer.life.first = std::min(buffer.life.first, i);
+      buffer.life.last = std::max(buffer.life.last, i);
+      if (!buffer.temporary) buffer.uses.emplace_back(i, k);
     }
   }
   std::vector<Lifetime*> temporaries;
@@ -82,10 +83,10 @@ void Plan::resolve(Step& step) {
 }
 
 void Plan::bind(int buffer, void* memory) {
-  buffers_[buffer].external = memory;
-  for (Step& step : steps_)
-    for (size_t i = 0; i < step.refs.size(); ++i)
-      if (step.refs[i].buffer == buffer) step.pointers[i] = static_cast<char*>(memory) + step.refs[i].offset;
+  Buffer& target = buffers_[buffer];
+  if (target.external == memory) return;
+  target.external = memory;
+  for (const auto& [step, operand] : target.uses) steps_[step].pointers[operand] = address(steps_[step].refs[operand]);
 }
 
 void Plan::cut_segments() {

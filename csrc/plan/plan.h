@@ -1,7 +1,7 @@
 // A recorded list of kernel calls that runs again and again without Python: a training step, or a prediction.
 #pragma once
-#include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "../kernels/common.h"
@@ -39,15 +39,12 @@ class Plan {
   // Another plan over the same persistent memory with an arena of its own, to run at the same time.
   std::unique_ptr<Plan> clone() const;
 
-  // Points an external buffer somewhere else: the next batch's input, another data set.
+  // Points an external buffer somewhere else: the next batch's input, another data set. One run at a time: a plan is
+  // bound and run by one thread, others work on clones.
   void bind(int buffer, void* memory);
 
   // Runs the list up to `count` times, but starts no further run after `seconds`.
   Outcome run(int64_t count, double seconds, int threads);
-
-  // False when another thread is inside run(); the caller then works on a clone.
-  bool try_acquire() { return !busy_.exchange(true); }
-  void release() { busy_ = false; }
 
   int64_t arena_bytes() const { return arena_ ? arena_->bytes() : 0; }
   int64_t scratch_bytes() const;
@@ -59,6 +56,7 @@ class Plan {
     void* external;
     bool temporary;
     Lifetime life;
+    std::vector<std::pair<int, int>> uses = {};  // (step, operand) of external buffers, for bind()
   };
   // Neighbouring small steps run on one thread without barriers between them.
   struct Segment {
@@ -82,7 +80,6 @@ class Plan {
   std::unique_ptr<Arena> scratch_;
   int64_t shared_bytes_ = 0, local_bytes_ = 0;
   int scratch_threads_ = 0;
-  std::atomic<bool> busy_{false};
 };
 
 }  // namespace gemmule

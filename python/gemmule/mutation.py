@@ -18,17 +18,20 @@ def version() -> int:
 
 
 class Watched:
-    """Base class whose plain attributes are watched."""
+    """Base class whose plain public attributes are watched, except those a step does not depend on."""
+
+    _unwatched: frozenset[str] = frozenset()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, SCALARS) and name[0] != "_":
-            note_change(self, name, value)
+        note_change(self, name, value)
         object.__setattr__(self, name, value)
 
 
 def note_change(owner: Any, name: str, value: Any) -> None:
     """Counts the assignment if it changes an attribute that was there before."""
     global _version
+    if name[0] == "_" or not isinstance(value, SCALARS) or name in owner._unwatched:
+        return
     if name in owner.__dict__ and owner.__dict__[name] != value:
         _version += 1
 
@@ -39,5 +42,5 @@ def fingerprint(*owners: Any) -> tuple[Any, ...]:
         (name, value)
         for owner in owners
         for name, value in vars(owner).items()
-        if name[0] != "_" and isinstance(value, SCALARS)
+        if name[0] != "_" and isinstance(value, SCALARS) and name not in owner._unwatched
     )

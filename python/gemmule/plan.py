@@ -176,6 +176,10 @@ class NativePlan:
         """(completed runs, code of the guard that stopped it or 0)."""
         return self._native.run(count, seconds)
 
+    def runner(self) -> Any:
+        """An independent copy for one thread at a time: `run_bound(arrays)` binds all feeds in order and runs once."""
+        return self._native.clone()
+
     @property
     def arena_bytes(self) -> int:
         """Bytes of all temporaries together."""
@@ -188,6 +192,7 @@ class ReferencePlan:
     def __init__(self, located: _Located, feeds: Mapping[str, np.ndarray]) -> None:
         self._calls, self._operands = located.calls, located.operands
         self._bound = dict(feeds)
+        self._lock = threading.Lock()
         self.arena_bytes = sum(
             owner.nbytes
             for key, owner in located.buffers.owners.items()
@@ -208,6 +213,16 @@ class ReferencePlan:
             if time.monotonic() >= deadline:
                 return completed + 1, 0
         return count, 0
+
+    def runner(self) -> ReferencePlan:
+        """This plan itself; `run_bound` lets one thread in at a time."""
+        return self
+
+    def run_bound(self, arrays: list[np.ndarray]) -> int:
+        """Binds all feeds in order and runs once."""
+        with self._lock:
+            self._bound = dict(zip(self._bound, arrays, strict=True))
+            return self._run_once()
 
     def _run_once(self) -> int:
         from gemmule.backend import reference
@@ -233,7 +248,7 @@ class StepFunction:
     """A step that starts eagerly and becomes a plan.
 
     Args:
-        body: makes the backend calls of one step from the current `feeds`.
+        body: makes the backend calls of one step; receives the current feeds.
         feeds: arrays that may be replaced between runs, by name; the body has to use exactly these objects.
         eager: never record (`run_eagerly=True`).
         strict: raise `PlanError` instead of warning when the step cannot be recorded (`jit_compile=True`).
@@ -242,16 +257,16 @@ class StepFunction:
 
     def __init__(
         self,
-        body: Callable[[], None],
+        body: Callable[[dict[str, np.ndarray]], None],
         feeds: Mapping[str, np.ndarray],
         eager: bool = False,
         strict: bool = False,
         name: str = "step",
     ) -> None:
-        self._body, self.feeds = body, dict(feeds)
+        self.body, self.feeds = body, dict(feeds)
         self._eager, self._strict, self._name = eager, strict, name
         self._first: Recording | None = None
-        self.last: Recording | None = None
+        self.advances: list[tuple[np.ndarray, int]] = []
         self.plan: NativePlan | ReferencePlan | None = None
 
     def bind(self, name: str, array: np.ndarray) -> None:
@@ -281,23 +296,27 @@ class StepFunction:
         return completed + more, code
 
     def _run_eagerly(self) -> int:
-        recording = self.last = Recording()
+        recording = Recording()
         version = mutation.version()
         _local.recording = None if self._eager else recording
         try:
             with listening(recording.hear):
-                self._body()
+                self.body(self.feeds)
         except GuardTripped as tripped:
             return tripped.code
         finally:
             _local.recording = None
+            self.advances = recording.advances()
         if not self._eager:
             if mutation.version() != version:
                 recording.object("an attribute of a layer, loss or optimizer was changed inside the step")
             self._consider(recording)
-        else:
-            recording.calls = [call for call in recording.calls if call.name in ("advance", GUARD)]
         return 0
+
+    def rewind(self) -> None:
+        """Takes back the counting that the last, guarded run had done before its guard tripped."""
+        for counter, by in self.advances:
+            counter[-1] -= counter.dtype.type(by)
 
     def _consider(self, recording: Recording) -> None:
         if recording.problem:

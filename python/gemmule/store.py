@@ -5,6 +5,7 @@ An update, a norm, a checkpoint are then one pass over few arrays. Gradients and
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from itertools import count
 
@@ -38,6 +39,7 @@ class ParameterRun:
         global _generation
         self.variables = tuple(variables)
         self.slices: dict[int, slice] = {}
+        self.lock = threading.Lock()  # held by the model that trains
         dtype = self.variables[0].dtype
         line = ALIGNMENT // dtype.itemsize
         size = 0

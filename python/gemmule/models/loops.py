@@ -1,0 +1,290 @@
+"""Epochs: slices of replayed steps, and between slices what Python has to look after."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemmule import mutation
+from gemmule.backend import backend, execute
+from gemmule.callbacks import CallbackList
+from gemmule.errors import received
+from gemmule.models.compiled import Compiled
+from gemmule.models.feed import Feed, Layout
+from gemmule.models.nonfinite import explain
+from gemmule.plan import StepFunction
+from gemmule.store import generation
+
+if TYPE_CHECKING:
+    from gemmule.data.adapter import Dataset
+    from gemmule.models.trainer import Trainer
+
+SLICE_SECONDS = 0.1  # how long a replay may keep Ctrl-C, the progress bar and stop_training waiting
+_MOST_STEPS = 64
+
+
+class EpochRunner:
+    """The recorded steps of a compiled model, and how to run an epoch with them.
+
+    Args:
+        model: the model.
+        compiled: its optimizer, loss and metrics.
+    """
+
+    def __init__(self, model: Trainer, compiled: Compiled) -> None:
+        self._model, self._compiled = model, compiled
+        self._steps: dict[Any, StepFunction] = {}
+
+    def feed(self, data: Dataset) -> Feed:
+        """The data set as a feed; integer targets stay integers only for a loss that wants class numbers."""
+        dtype = str(self._model.dtype)
+        loss = self._compiled.loss
+        integers = all(target.dtype.kind in "iub" for target in data.targets or ())
+        wants = getattr(loss, "wants_class_numbers", loss is None or not hasattr(loss, "check_targets"))
+        return Feed(data.inputs, data.targets or (), data.weights, dtype, "int32" if integers and wants else dtype)
+
+    def _step(self, training: bool, layout: Layout, size: int) -> StepFunction:
+        model = self._model
+        key = (training, size, layout, mutation.version(), generation(), backend())
+        step = self._steps.get(key)
+        if step is None:
+            while len(self._steps) >= _MOST_STEPS:
+                self._steps.pop(next(iter(self._steps)))
+            name = f"{model.name}.{'train_step' if training else 'test_step'}"
+            body = self._body(training, layout, size)
+            step = StepFunction(body, {}, eager=model.run_eagerly, strict=model.jit_compile is True, name=name)
+            self._steps[key] = step
+        return step
+
+    def _body(self, training: bool, layout: Layout, size: int) -> Callable[[dict[str, np.ndarray]], None]:
+        model, compiled = self._model, self._compiled
+        cursor = compiled.cursor if training else compiled.test_cursor
+
+        def body(feeds: dict[str, np.ndarray]) -> None:
+            data = layout.batch(feeds, cursor, size)
+            compiled.keep_logs(model.train_step(data) if training else model.test_step(data))
+            execute("advance", [cursor], [], by=size)
+
+        return body
+
+    def run(
+        self,
+        training: bool,
+        feed: Feed,
+        batch_size: int,
+        batches: int,
+        place: str = "",
+        hooks: Any = None,
+        after_slice: Callable[[int], bool] | None = None,
+    ) -> int:
+        """Runs an epoch, from the first row on.
+
+        Args:
+            training: train or evaluate.
+            feed: the data.
+            batch_size: rows in a batch; the last one may have fewer.
+            batches: number of batches.
+            place: text for error messages, such as `"epoch 2"`.
+            hooks: object with `batch_begin(batch)` and `batch_end(batch)`, when somebody wants to hear each batch.
+            after_slice: called with the number of batches done; returns whether to stop.
+
+        Returns:
+            The number of batches done.
+        """
+        cursor = self._compiled.cursor if training else self._compiled.test_cursor
+        cursor[0] = 0
+        done = 0
+        while done < batches:
+            rows = min(batch_size, feed.size - done * batch_size)
+            count = min(batches, feed.size // batch_size) - done if rows == batch_size else 1
+            step = self._step(training, feed.layout, rows)
+            for name, array in feed.arrays.items():
+                step.bind(name, array)
+            if hooks is not None:
+                count = 1
+                hooks.batch_begin(done)
+            completed, code = step.run(count, SLICE_SECONDS)
+            done += completed
+            if code:
+                self._raise_non_finite(step, code, f"{place}batch {done + 1} of {batches}")
+            if hooks is not None:
+                hooks.batch_end(done - 1)
+            if after_slice is not None and after_slice(done):
+                break
+        self._let_go(feed)
+        return done
+
+    def _let_go(self, feed: Feed) -> None:
+        """Plans outlive a fit; the data they read must not."""
+        for step in self._steps.values():
+            for name, array in feed.arrays.items():
+                if step.feeds.get(name) is array:
+                    step.bind(name, np.empty((0, *array.shape[1:]), array.dtype))
+
+    def _raise_non_finite(self, step: StepFunction, code: int, place: str) -> None:
+        step.rewind()
+        self._compiled.flag[0] = 0
+        try:
+            raise explain(lambda: step.body(step.feeds), code, place)
+        finally:
+            self._compiled.flag[0] = 0
+
+    def prepare(self, data: Dataset, training: bool) -> None:
+        """Builds what is not built, checks the targets against the outputs, and gets ready to train."""
+        model, compiled = self._model, self._compiled
+        output_shape = model.ensure_built(data.inputs)
+        compiled.resolve_metrics(data.targets or (), output_shape)
+        if data.targets and hasattr(compiled.loss, "check_targets"):
+            compiled.loss.check_targets(data.targets[0], output_shape)
+        if training:
+            compiled.prepare(model)
+            compiled.check_no_new_weights(model)
+
+    def train_on_batch(self, compiled: Compiled, data: Dataset) -> dict[str, float]:
+        """One step on the whole data set; values of this batch alone."""
+        with _Training(self, compiled, data):
+            compiled.reset_metrics()
+            self.run(True, self.feed(data), data.size, 1)
+            return compiled.results()
+
+    def arena_bytes(self) -> int:
+        """Bytes of the arenas of all recorded steps."""
+        return sum(step.plan.arena_bytes for step in self._steps.values() if step.plan is not None)
+
+
+class _Training:
+    """One training at a time for each set of variables: a second one would tear the first one's updates."""
+
+    def __init__(self, runner: EpochRunner, compiled: Compiled, data: Dataset) -> None:
+        self._runner, self._compiled, self._data = runner, compiled, data
+        self._held: list[threading.Lock] = []
+
+    def __enter__(self) -> None:
+        try:
+            self._hold(self._compiled.lock)
+            self._runner.prepare(self._data, training=True)
+            for lock in self._compiled.run_locks():
+                self._hold(lock)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _hold(self, lock: threading.Lock) -> None:
+        if not lock.acquire(blocking=False):
+            raise RuntimeError(
+                "This model, or one that shares its variables, is being trained already. Wait for that fit() to end, "
+                "or train a second model with its own weights: other.set_weights(model.get_weights())."
+            )
+        self._held.append(lock)
+
+    def __exit__(self, *exception: object) -> None:
+        for lock in self._held:
+            lock.release()
+        self._held = []
+
+
+class _BatchHooks:
+    """Brings the batch hooks of callbacks to the runner."""
+
+    def __init__(self, callbacks: CallbackList, compiled: Compiled, prefix: str) -> None:
+        self._callbacks, self._compiled, self._prefix = callbacks, compiled, prefix
+
+    def batch_begin(self, batch: int) -> None:
+        getattr(self._callbacks, f"on_{self._prefix}_batch_begin")(batch, {})
+
+    def batch_end(self, batch: int) -> None:
+        getattr(self._callbacks, f"on_{self._prefix}_batch_end")(batch, self._compiled.results())
+
+
+def _batch_count(size: int, batch_size: int, limit: int | None, name: str) -> int:
+    batches = -(-size // batch_size)
+    if limit is not None and limit > batches:
+        raise ValueError(
+            f"{name} asks for more batches than the data has.{received(**{name: limit})} "
+            f"{size} examples in batches of {batch_size} are {batches} batches."
+        )
+    return limit or batches
+
+
+def train_loop(
+    model: Trainer,
+    compiled: Compiled,
+    runner: EpochRunner,
+    data: Dataset,
+    validation: Dataset | None,
+    *,
+    batch_size: int,
+    epochs: int,
+    initial_epoch: int,
+    verbose: str | int,
+    callbacks: Any,
+    shuffle: bool,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int,
+    validation_freq: int,
+) -> Any:
+    """What `fit` does once its arguments are checked; see there."""
+    batches = _batch_count(data.size, batch_size, steps_per_epoch, "steps_per_epoch")
+    with _Training(runner, compiled, data):
+        feed = runner.feed(data)
+        hooks = CallbackList(
+            callbacks, add_history=True, model=model, verbose=verbose, epochs=epochs, steps=batches
+        )
+        watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
+        model.stop_training = False
+        hooks.on_train_begin()
+        logs: dict[str, float] = {}
+        for epoch in range(initial_epoch, epochs):
+            compiled.reset_metrics()
+            if shuffle:
+                feed.shuffle(compiled.shuffle_stream)
+            hooks.on_epoch_begin(epoch)
+            start = time.perf_counter()
+
+            def after_slice(done: int) -> bool:
+                hooks.progress(done, compiled.results)
+                return model.stop_training
+
+            runner.run(True, feed, batch_size, batches, f"epoch {epoch + 1}, ", watch, after_slice)
+            logs = compiled.results()
+            if validation is not None and (epoch + 1) % validation_freq == 0:
+                found = test_loop(
+                    model, compiled, runner, validation, validation_batch_size, 0, hooks, validation_steps
+                )
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            hooks.on_epoch_end(epoch, dict(sorted(logs.items())), seconds=time.perf_counter() - start)
+            if model.stop_training:
+                break
+        hooks.on_train_end(logs)
+        return hooks.history
+
+
+def test_loop(
+    model: Trainer,
+    compiled: Compiled,
+    runner: EpochRunner,
+    data: Dataset,
+    batch_size: int,
+    verbose: str | int,
+    callbacks: Any,
+    steps: int | None,
+) -> dict[str, float]:
+    """What `evaluate` does; also the validation inside `fit`, with the callbacks of the fit."""
+    runner.prepare(data, training=False)
+    batches = _batch_count(data.size, batch_size, steps, "steps")
+    inside_fit = isinstance(callbacks, CallbackList)
+    hooks = callbacks if inside_fit else CallbackList(callbacks, model=model, verbose=verbose, steps=batches)
+    watch = _BatchHooks(hooks, compiled, "test") if hooks.needs_test_batches else None
+    with compiled.own_accumulators():
+        hooks.on_test_begin()
+        after_slice = None if inside_fit else lambda done: bool(hooks.progress(done, compiled.results))
+        runner.run(False, runner.feed(data), batch_size, batches, "evaluation, ", watch, after_slice)
+        logs = compiled.results()
+        hooks.on_test_end(logs)
+    return logs
+

@@ -1,0 +1,140 @@
+"""Predictions by replayed plans: one plan for each batch form, usable from many threads at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemmule import mutation
+from gemmule.autograd import _flatten, _pack_like
+from gemmule.backend import backend, execute
+from gemmule.data import adapter
+from gemmule.errors import received
+from gemmule.plan import StepFunction
+from gemmule.store import generation
+from gemmule.tensor import Tensor
+
+if TYPE_CHECKING:
+    from gemmule.models.trainer import Trainer
+
+_MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes come by
+
+
+class _BatchForm:
+    """Prediction for one shape of input: records itself twice, then hands out one plan per thread."""
+
+    def __init__(self, predictor: Predictor, shapes: tuple[tuple[int, ...], ...]) -> None:
+        model = predictor.model
+        self._model, self._dtype = model, predictor.dtype
+        self._lock = threading.Lock()
+        self._structure: Any = None
+        self._outputs: list[tuple[tuple[int, ...], np.dtype]] = []
+        feeds = {f"x{i}": np.empty(shape, self._dtype) for i, shape in enumerate(shapes)}
+        self._step = StepFunction(
+            self._body, feeds, eager=model.run_eagerly, strict=model.jit_compile is True, name=f"{model.name}.predict"
+        )
+        self._idle: list[Any] = []
+        self._names = list(feeds)
+
+    def _body(self, feeds: dict[str, np.ndarray]) -> None:
+        inputs = [Tensor(feeds[name]) for name in self._names]
+        result = self._model(inputs[0] if len(inputs) == 1 else inputs, training=False)
+        self._structure = result
+        leaves = _flatten(result)
+        self._outputs = [(leaf.shape, leaf.dtype) for leaf in leaves]
+        for number, leaf in enumerate(leaves):
+            feeds[f"out{number}"] = np.empty(leaf.shape, leaf.dtype)
+            execute("copy", [feeds[f"out{number}"]], [leaf.array])
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        if self._step.plan is None:
+            return self._record(inputs)
+        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+        try:
+            plan = self._idle.pop()
+        except IndexError:
+            plan = self._step.plan.runner()
+        try:
+            plan.run_bound([*inputs, *outputs])
+        finally:
+            self._idle.append(plan)
+        return outputs
+
+    def _record(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        with self._lock:
+            for name, array in zip(self._names, inputs, strict=True):
+                self._step.bind(name, array)
+            self._step.run(1)
+            return [self._step.feeds[f"out{i}"].copy() for i in range(len(self._outputs))]
+
+    def pack(self, leaves: list[np.ndarray]) -> Any:
+        """The arrays in the structure the model returned."""
+        return leaves[0] if isinstance(self._structure, Tensor) else _pack_like(self._structure, iter(leaves))
+
+    def arena_bytes(self) -> int:
+        """Bytes of the arenas of all plans of this form."""
+        return sum(plan.arena_bytes for plan in list(self._idle))
+
+
+class Predictor:
+    """The predictions of one model.
+
+    Args:
+        model: the model; it is built by its first batch.
+    """
+
+    def __init__(self, model: Trainer) -> None:
+        self.model = model
+        self.dtype = np.dtype(model.dtype)
+        self._forms: dict[Any, _BatchForm] = {}
+
+    def _form(self, inputs: list[np.ndarray]) -> _BatchForm:
+        shapes = tuple([array.shape for array in inputs])
+        key = (shapes, mutation.version(), generation(), backend())
+        form = self._forms.get(key)
+        if form is None:
+            while len(self._forms) >= _MOST_PLANS:
+                self._forms.pop(next(iter(self._forms)))
+            form = self._forms[key] = _BatchForm(self, shapes)
+        return form
+
+    def _arrays(self, x: Any) -> list[np.ndarray]:
+        if type(x) is np.ndarray and x.dtype == self.dtype and x.flags.c_contiguous:
+            return [x]
+        return [np.ascontiguousarray(array, self.dtype) for array in adapter.dataset(x).inputs]
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch."""
+        inputs = self._arrays(x)
+        if not inputs[0].ndim or not len(inputs[0]):
+            raise ValueError(f"predict_on_batch needs a batch of at least one example.{received(x=x)}")
+        form = self._form(inputs)
+        return form.pack(form(inputs))
+
+    def predict(self, x: Any, batch_size: int, steps: int | None, hooks: Any) -> Any:
+        """Outputs for many examples."""
+        data = adapter.dataset(x)
+        size = data.size if steps is None else min(data.size, steps * batch_size)
+        if size <= batch_size and hooks is None:
+            return self.predict_on_batch([a[:size] for a in data.inputs] if len(data.inputs) > 1 else data.inputs[0][:size])
+        parts: list[list[np.ndarray]] = []
+        if hooks:
+            hooks.on_predict_begin()
+        for number, start in enumerate(range(0, size, batch_size)):
+            stop = min(start + batch_size, size)
+            if hooks:
+                hooks.on_predict_batch_begin(number)
+            inputs = [np.ascontiguousarray(array[start:stop], self.dtype) for array in data.inputs]
+            form = self._form(inputs)
+            parts.append(form(inputs))
+            if hooks:
+                hooks.on_predict_batch_end(number, {"outputs": form.pack(parts[-1])})
+        if hooks:
+            hooks.on_predict_end()
+        return form.pack([np.concatenate(leaves) for leaves in zip(*parts, strict=True)])
+
+    def arena_bytes(self) -> int:
+        """Bytes of all arenas."""
+        return sum(form.arena_bytes() for form in self._forms.values())
