@@ -1,0 +1,260 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Decoders that turn the bytes of data files into arrays: IDX files and the number columns of CSV files.
+
+Loops over typed memory that run without the interpreter lock. Nothing here trusts its input: every length is checked
+before it is used, and malformed bytes raise `ValueError` with the place where they are wrong.
+"""
+
+import sys
+
+import numpy as np
+
+from libc.math cimport isfinite
+from libc.string cimport memcpy
+
+# ---- IDX: the file format of MNIST -----------------------------------------------------------------------------------
+# Bytes 0, 0, element type, rank; one big-endian uint32 per dimension; then the elements, big-endian, last axis fastest.
+
+_IDX_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+_MAX_RANK = 8
+
+
+def decode_idx(const unsigned char[::1] data not None, str name="the data"):
+    """Decodes one IDX file.
+
+    Args:
+        data: All bytes of the (decompressed) file.
+        name: What to call it in errors, usually its path.
+
+    Returns:
+        A new NumPy array in native byte order.
+
+    Raises:
+        ValueError: if the bytes are no IDX file, or fewer or more than its header announces.
+    """
+    shape, dtype = _idx_header(data, name)
+    cdef Py_ssize_t start = 4 + 4 * len(shape)
+    cdef Py_ssize_t item = dtype.itemsize
+    count = 1
+    for extent in shape:
+        count *= extent  # Python integers: the product of eight 32-bit extents cannot overflow
+    expected = start + count * item
+    if data.shape[0] != expected:
+        problem = "is truncated" if data.shape[0] < expected else "has bytes after its last element"
+        raise ValueError(f"{name} {problem}: an IDX file of shape {shape} and type {dtype} takes {expected} bytes. "
+                         f"Received: {data.shape[0]} bytes.")
+    out = np.empty(shape, dtype)
+    if count:
+        _copy_elements(data[start:], out.reshape(-1).view(np.uint8), item)
+    return out
+
+
+def _idx_header(const unsigned char[::1] data, str name):
+    """Checks the first bytes and returns `(shape, dtype)`."""
+    if data.shape[0] < 4 or data[0] != 0 or data[1] != 0 or data[2] not in _IDX_TYPES:
+        first = bytes(data[:4]).hex(" ") or "no bytes at all"
+        raise ValueError(f"{name} is not an IDX file: it must start with two zero bytes, an element type and a rank. "
+                         f"Received: {first}.")
+    rank = data[3]
+    if not 1 <= rank <= _MAX_RANK:
+        raise ValueError(f"{name} is not a usable IDX file: its rank must be 1 to {_MAX_RANK}. Received: rank={rank}.")
+    if data.shape[0] < 4 + 4 * rank:
+        raise ValueError(f"{name} is truncated: its header takes {4 + 4 * rank} bytes. "
+                         f"Received: {data.shape[0]} bytes.")
+    shape = tuple(int.from_bytes(bytes(data[4 + 4 * axis:8 + 4 * axis]), "big") for axis in range(rank))
+    return shape, np.dtype(_IDX_TYPES[data[2]])
+
+
+def _copy_elements(const unsigned char[::1] source, unsigned char[::1] target, Py_ssize_t item):
+    """Copies big-endian elements of `item` bytes into native order; both sides have the same, non-zero size."""
+    cdef Py_ssize_t size = target.shape[0]
+    cdef Py_ssize_t element, byte
+    cdef bint swap = item > 1 and sys.byteorder == "little"
+    with nogil:
+        if not swap:
+            memcpy(&target[0], &source[0], size)
+        else:
+            for element in range(size // item):
+                for byte in range(item):
+                    target[element * item + byte] = source[element * item + item - 1 - byte]
+
+
+# ---- CSV: columns of numbers -----------------------------------------------------------------------------------------
+
+cdef enum:  # what may be said of a field; never negative
+    GOOD
+    NOT_A_NUMBER
+    NEEDS_CARE        # right in form, but too long for the exact short way
+    TOO_FEW_FIELDS
+    TOO_MANY_FIELDS
+    QUOTE
+
+cdef double[23] POWERS_OF_TEN = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22]
+
+
+cdef struct Place:
+    Py_ssize_t row      # of data, from 0
+    Py_ssize_t field    # from 0
+    Py_ssize_t begin    # bytes of the field
+    Py_ssize_t end
+
+
+def parse_csv(const unsigned char[::1] data not None, columns, str name="the data"):
+    """Parses chosen number columns of a CSV file with one header line and without quoted fields.
+
+    Numbers are rounded correctly, as Python's `float` does. An empty field becomes NaN.
+
+    Args:
+        data: All bytes of the file; lines end in LF or CR LF.
+        columns: Names of the columns wanted, in the order wanted. Other columns may hold any text.
+        name: What to call the file in errors, usually its path.
+
+    Returns:
+        A float64 array of shape `(rows, len(columns))`.
+
+    Raises:
+        ValueError: if a column is missing, a line has too few or too many fields, or a field is not a finite number.
+    """
+    cdef Py_ssize_t start = _line_end(data, 0)
+    header = bytes(data[:start]).decode("utf-8", "replace").rstrip("\r").split(",")
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise ValueError(f"{name} has no column {missing[0]!r}. Received: columns {', '.join(header)[:200]!r}.")
+    wanted = np.full(len(header), -1, np.int64)
+    for position, column in enumerate(columns):
+        wanted[header.index(column)] = position
+    out = np.empty((_count_lines(data, start + 1), len(columns)), np.float64)
+    _fill(data, start + 1, wanted, out, header, name)
+    return out
+
+
+def _fill(const unsigned char[::1] data, Py_ssize_t start, const long long[::1] wanted, double[:, ::1] out,
+          list header, str name):
+    """Parses all lines into `out`."""
+    cdef Place place = Place(0, 0, start, start)
+    cdef int verdict
+    with nogil:
+        verdict = _parse(data, wanted, out, &place)
+    if verdict != GOOD:
+        raise ValueError(_complaint(data, place, verdict, header, name))
+
+
+def _complaint(const unsigned char[::1] data, Place place, int verdict, list header, str name):
+    """The sentence for what is wrong at `place`."""
+    where = f"{name}, line {place.row + 2}"
+    if verdict == TOO_FEW_FIELDS or verdict == TOO_MANY_FIELDS:
+        amount = "fewer" if verdict == TOO_FEW_FIELDS else "more"
+        return f"{where}: the line has {amount} fields than the header, which names {len(header)}."
+    if verdict == QUOTE:
+        return f"{where}: quoted fields are not supported."
+    text = bytes(data[place.begin:min(place.end, place.begin + 40)]).decode("utf-8", "replace")
+    return f"{where}, column {header[place.field]!r}: the field is not a finite number. Received: {text!r}."
+
+
+cdef Py_ssize_t _line_end(const unsigned char[::1] data, Py_ssize_t position) noexcept nogil:
+    """The index of the next LF, or the size of the data."""
+    while position < data.shape[0] and data[position] != b"\n":
+        position += 1
+    return position
+
+
+cdef Py_ssize_t _count_lines(const unsigned char[::1] data, Py_ssize_t start) noexcept nogil:
+    """How many lines begin at or after `start`; the last one may lack its LF."""
+    cdef Py_ssize_t lines = 0
+    while start < data.shape[0]:
+        start = _line_end(data, start) + 1
+        lines += 1
+    return lines
+
+
+cdef int _parse(const unsigned char[::1] data, const long long[::1] wanted, double[:, ::1] out,
+                Place* place) except -1 nogil:
+    """Parses field after field to the end of the data, or to the first bad one, where `place` then points."""
+    cdef Py_ssize_t size = data.shape[0], end
+    cdef int verdict
+    while place.begin < size or place.field > 0:  # behind the last comma of the data there is one more, empty field
+        end = place.begin
+        while end < size and data[end] != b"," and data[end] != b"\n":
+            if data[end] == b'"':
+                return QUOTE
+            end += 1
+        if place.field >= wanted.shape[0]:
+            return TOO_MANY_FIELDS
+        if wanted[place.field] >= 0:
+            place.end = end - 1 if end > place.begin and data[end - 1] == b"\r" else end
+            verdict = _number(data, place.begin, place.end, &out[place.row, wanted[place.field]])
+            if verdict == NEEDS_CARE:
+                verdict = _careful_number(data, place.begin, place.end, &out[place.row, wanted[place.field]])
+            if verdict != GOOD:
+                return verdict
+        place.field += 1
+        place.begin = end + 1
+        if end == size or data[end] == b"\n":
+            if place.field < wanted.shape[0]:
+                return TOO_FEW_FIELDS
+            place.row += 1
+            place.field = 0
+    return GOOD
+
+
+cdef int _careful_number(const unsigned char[::1] data, Py_ssize_t begin, Py_ssize_t end,
+                         double* value) except -1 with gil:
+    """Lets Python round a number of many digits or with a large exponent; its form has been checked."""
+    value[0] = float(bytes(data[begin:end]))
+    return GOOD if isfinite(value[0]) else NOT_A_NUMBER
+
+
+cdef inline bint _is_digit(unsigned char byte) noexcept nogil:
+    return b"0" <= byte <= b"9"
+
+
+cdef int _number(const unsigned char[::1] data, Py_ssize_t begin, Py_ssize_t end, double* value) noexcept nogil:
+    """Parses `[sign] digits [. digits] [e [sign] digits]`; nothing at all is NaN.
+
+    With at most 15 significant digits and a power of ten up to 22, mantissa and power are exact in float64, so that
+    one division or product rounds correctly (W. Clinger, "How to read floating point numbers accurately", 1990).
+    """
+    cdef Py_ssize_t position = begin, digits = 0, decimals = 0, exponent = 0, power
+    cdef double mantissa = 0.0
+    cdef double nothing = 0.0
+    cdef bint negative = False, negative_exponent = False, long_exponent = False
+    if begin == end:
+        value[0] = nothing / nothing
+        return GOOD
+    if data[position] == b"-" or data[position] == b"+":
+        negative = data[position] == b"-"
+        position += 1
+    while position < end and _is_digit(data[position]):
+        mantissa = mantissa * 10 + (data[position] - <int>b"0")
+        digits += 1
+        position += 1
+    if position < end and data[position] == b".":
+        position += 1
+        while position < end and _is_digit(data[position]):
+            mantissa = mantissa * 10 + (data[position] - <int>b"0")
+            digits += 1
+            decimals += 1
+            position += 1
+    if digits == 0:
+        return NOT_A_NUMBER
+    if position < end and (data[position] == b"e" or data[position] == b"E"):
+        position += 1
+        if position < end and (data[position] == b"-" or data[position] == b"+"):
+            negative_exponent = data[position] == b"-"
+            position += 1
+        if position == end:
+            return NOT_A_NUMBER
+        while position < end and _is_digit(data[position]):
+            long_exponent = long_exponent or exponent > 9999
+            exponent = 0 if long_exponent else exponent * 10 + (data[position] - <int>b"0")
+            position += 1
+    if position != end:
+        return NOT_A_NUMBER
+    power = (-exponent if negative_exponent else exponent) - decimals
+    if digits > 15 or long_exponent or power < -22 or power > 22:
+        return NEEDS_CARE
+    value[0] = mantissa / POWERS_OF_TEN[-power] if power < 0 else mantissa * POWERS_OF_TEN[power]
+    if negative:
+        value[0] = -value[0]
+    return GOOD
