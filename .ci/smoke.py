@@ -24,7 +24,9 @@ def main() -> None:
     tree, wheel = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     loaded = [Path(m.__file__).resolve() for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
     check(not any(tree in path.parents for path in loaded), "something was imported from the source tree")
-    check(wheel.stat().st_size <= 3.5 * MEGABYTE, f"the wheel has {wheel.stat().st_size / MEGABYTE:.2f} MB, more than 3.5")
+    check(
+        wheel.stat().st_size <= 3.5 * MEGABYTE, f"the wheel has {wheel.stat().st_size / MEGABYTE:.2f} MB, more than 3.5"
+    )
     print(f"wheel: {wheel.stat().st_size / MEGABYTE:.2f} MB, installed: {Path(gm.__file__).parent}")
 
     gm.utils.set_random_seed(0)

@@ -1,0 +1,149 @@
+"""Figures of gemmule that are no races: import time, size, first fit, memory that stays flat, same bits."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+COMMON = """
+import hashlib, os, resource, time
+import numpy as np
+import gemmule as gm
+from bench import data
+from bench.cases import MLP
+from bench.peers.keras_like import compiled, network
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+"""
+
+IMPORT = """
+import time
+import numpy
+start = time.perf_counter()
+import gemmule
+print(time.perf_counter() - start)
+"""
+
+FIRST_FIT = """
+model = compiled(gm, MLP, "sgd")
+x, y = (array[:32] for array in data.images())
+start = time.perf_counter()
+model.fit(x, y, batch_size=32, verbose=0)
+print(time.perf_counter() - start)
+"""
+
+EPOCHS_MEMORY = """
+model = compiled(gm, MLP, "sgd")
+x, y = data.images()
+class Memory(gm.callbacks.Callback):
+    seen = []
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(resident_bytes())
+model.fit(x, y, batch_size=32, epochs=20, verbose=0, callbacks=[Memory()])
+print(Memory.seen[19] - Memory.seen[0])
+"""
+
+PREDICT_MEMORY = """
+model = network(gm, MLP)
+x = data.images()[0][:1]
+for i in range(100_000):
+    model.predict(x, verbose=0)
+    if i == 999:
+        before = resident_bytes()
+print(resident_bytes() - before)
+"""
+
+SAME_BITS = """
+hashes = []
+for threads in (1, 2, 3, 4, 1):
+    gm.utils.clear_session()
+    gm.utils.set_random_seed(0)
+    gm.set_num_threads(threads)
+    model = gm.Sequential([
+        gm.layers.Input((784,)),
+        gm.layers.Dense(300, activation="relu"), gm.layers.Dropout(0.2),
+        gm.layers.Dense(100, activation="relu"), gm.layers.Dense(10, activation="softmax"),
+    ])
+    model.compile(gm.optimizers.SGD(0.01, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy")
+    x, y = data.images()
+    model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+    hashes.append(hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest()[:12])
+print(len(set(hashes)))
+"""
+
+OVERHEAD = """
+model = compiled(gm, MLP, "sgd")
+x, y = data.images()
+x, y = x[:12800], y[:12800]
+model.fit(x, y, batch_size=32, verbose=0)
+whole, fixed = [], []
+for _ in range(15):
+    start = time.perf_counter()
+    model.fit(x, y, batch_size=32, verbose=0)
+    whole.append((time.perf_counter() - start) / 400)
+    start = time.perf_counter()
+    for _ in range(400):
+        model.train_on_batch(x[:32], y[:32])
+    fixed.append((time.perf_counter() - start) / 400)
+print(np.median(whole) - np.median(fixed))
+"""
+
+
+def child(code: str, common: bool = True) -> float:
+    """Runs code in a fresh process; the last thing it prints is the figure."""
+    source = (COMMON if common else "") + code
+    return float(subprocess.check_output([sys.executable, "-c", source], text=True).split()[-1])
+
+
+def figure(title: str, asked: str, value: str, met: bool) -> dict[str, Any]:
+    """A row of the table."""
+    return {"title": title, "asked": asked, "value": value, "met": met}
+
+
+def import_time() -> dict[str, Any]:
+    """Import beyond NumPy."""
+    seconds = statistics.median(child(IMPORT, common=False) for _ in range(7))
+    return figure("`import gemmule` beyond NumPy", "≤ 80 ms", f"{seconds * 1e3:.0f} ms", seconds <= 0.080)
+
+
+def first_fit() -> dict[str, Any]:
+    """The first `fit` on 32 rows after `compile`, everything included."""
+    seconds = statistics.median(child(FIRST_FIT) for _ in range(5))
+    return figure("first `fit` on 32 rows after `compile`", "≤ 20 ms", f"{seconds * 1e3:.1f} ms", seconds <= 0.020)
+
+
+def growth(title: str, code: str) -> dict[str, Any]:
+    """Growth of the resident size."""
+    size = child(code) / 2**20
+    return figure(title, "≤ 1 MB", f"{size:.2f} MB", size <= 1)
+
+
+def same_bits() -> dict[str, Any]:
+    """Hashes of the weights for several thread counts and a repeat."""
+    different = int(child(SAME_BITS))
+    title = "SHA-256 of the weights after 2 epochs, threads 1, 2, 3, 4, 1"
+    return figure(title, "all equal", "all equal" if different == 1 else f"{different} different", different == 1)
+
+
+FIGURES: dict[str, Callable[[], dict[str, Any]]] = {
+    "import": import_time,
+    "first_fit": first_fit,
+    "memory_fit": lambda: growth("resident size, epoch 1 to 20 of `fit`", EPOCHS_MEMORY),
+    "memory_predict": lambda: growth("resident size, `predict` 1,000 to 100,000", PREDICT_MEMORY),
+    "same_bits": same_bits,
+}
+
+
+def measure(only: str = "") -> list[dict[str, Any]]:
+    """All figures whose name contains `only`."""
+    rows = []
+    for name, function in FIGURES.items():
+        if only in name:
+            print(f"measuring {name} ...", flush=True)
+            rows.append(function())
+    return rows

@@ -1,0 +1,154 @@
+"""Benchmarks against other libraries, interleaved, each library in its own process.
+
+    python -m bench.run models [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
+    python -m bench.run ops    [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
+
+Without `--peers` only gemmule runs. A ratio is a peer's median over gemmule's: above 1, gemmule is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import data, figures, machine, report
+from bench.cases import CASES, Case
+from bench.worker import LIBRARIES, Worker
+
+
+@dataclass
+class Result:
+    """The times of one case, library by library."""
+
+    name: str
+    title: str
+    flops: float
+    bytes: float
+    targets: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def median(self, library: str) -> float:
+        """Median seconds."""
+        return statistics.median(self.seconds[library])
+
+    def as_json(self, limits: machine.Machine) -> dict[str, Any]:
+        """What the files hold; every library's median and minimum, and gemmule's ratios."""
+        libraries = {
+            library: {"median": self.median(library), "min": min(times), "runs": len(times)}
+            for library, times in self.seconds.items()
+        }
+        row: dict[str, Any] = {"name": self.name, "title": self.title, "flops": self.flops, "bytes": self.bytes}
+        row |= {"libraries": libraries, "targets": self.targets, "errors": self.errors}
+        if "gemmule" in libraries:
+            own = libraries["gemmule"]
+            row["gflops"] = self.flops / own["median"] * 1e-9
+            row["gbytes"] = self.bytes / own["median"] * 1e-9
+            row["share_of_peak"] = limits.least_seconds(self.flops, self.bytes) / own["median"]
+            row["ratios"] = {k: v["median"] / own["median"] for k, v in libraries.items() if k != "gemmule"}
+        return row
+
+
+def installed(library: str) -> bool:
+    """Whether a library's module can be imported at all."""
+    worker = Worker(library)
+    answer = worker.ask(do="versions")
+    worker.close()
+    return "versions" in answer
+
+
+def measure(case: Case, name: str, workers: list[Worker], rounds: int | None) -> Result:
+    """Prepares a case everywhere, then lets the libraries take turns."""
+    result = Result(name, case.title, case.flops, case.bytes, case.targets)
+    ready = []
+    for worker in workers:
+        steps = max(1, case.steps // 4) if case.steps > 1 else 1
+        answer = worker.ask(do="prepare", case=name, warmup=steps)
+        if "ok" in answer:
+            ready.append(worker)
+        elif "error" in answer:
+            result.errors[worker.library] = answer["error"]
+    rounds = rounds or case.rounds
+    for turn in range(rounds):
+        for worker in ready if turn % 2 == 0 else reversed(ready):
+            slow = worker.library in case.slow
+            if slow and turn >= 2 and not case.calls:
+                continue
+            time.sleep(0.02)  # the other libraries' threads stop spinning
+            calls = max(1, case.calls // 20) if slow else case.calls
+            answer = worker.ask(do="run", case=name, steps=case.steps, calls=calls)
+            if "error" in answer:
+                result.errors[worker.library] = answer["error"]
+            else:
+                result.seconds.setdefault(worker.library, []).extend(answer["seconds"])
+    return result
+
+
+def run_models(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[list[Result], dict[str, Any]]:
+    """All model cases, and the versions and threads of the libraries that took part."""
+    libraries = list(LIBRARIES) if arguments.peers else ["gemmule"]
+    workers = [Worker(library) for library in libraries]
+    about = {worker.library: worker.ask(do="versions") for worker in workers}
+    missing = {library: answer["error"] for library, answer in about.items() if "error" in answer}
+    for library, error in missing.items():
+        print(f"{library} takes no part: {error}")
+    workers = [worker for worker in workers if worker.library not in missing]
+    results = []
+    for name, case in CASES.items():
+        if arguments.filter in name:
+            results.append(measure(case, name, workers, arguments.rounds))
+            report.show(results[-1].as_json(limits))
+    for worker in workers:
+        worker.close()
+    return results, {library: answer for library, answer in about.items() if library not in missing}
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["ops", "models"])
+    parser.add_argument("--peers", action="store_true", help="run the other libraries, too, where they are installed")
+    parser.add_argument("--json", metavar="FILE", help="write the results")
+    parser.add_argument("--markdown", metavar="FILE", help="write the tables of bench/RESULTS.md")
+    parser.add_argument("--filter", default="", metavar="TEXT", help="only what has TEXT in its name")
+    parser.add_argument("--rounds", type=int, help="rounds for each library")
+    arguments = parser.parse_args()
+
+    print("Measuring the machine's peak ...", flush=True)
+    limits = machine.measure()
+    print(f"{limits.processor}, {limits.cores} cores: {limits.gflops:.0f} GFLOP/s, one core {limits.gflops_1:.0f}")
+    with tempfile.TemporaryDirectory() as directory:
+        data.write(directory)
+        if arguments.what == "models":
+            results, libraries = run_models(arguments, limits)
+            extra = figures.measure(arguments.filter)
+        else:
+            from bench import ops
+
+            results, libraries = ops.run(arguments, limits)
+            extra = []
+    document = {
+        "what": arguments.what,
+        "machine": limits.describe(),
+        "libraries": libraries,
+        "results": [result.as_json(limits) for result in results],
+        "figures": extra,
+    }
+    report.show_figures(extra)
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(document, file, indent=1)
+    if arguments.markdown:
+        with open(arguments.markdown, "w") as file:
+            file.write(report.markdown(document))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
