@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from bench import data
 from bench.cases import MLP, TINY
@@ -46,7 +45,7 @@ def trainer(
         update = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
 
     def loss_of(xb: torch.Tensor, yb: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(model(xb), yb)
+        return torch.nn.functional.cross_entropy(model(xb), yb)
 
     if variant == "compile":
         loss_of = torch.compile(loss_of)
