@@ -50,9 +50,7 @@ def _reflected(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _getitem(self: Tensor, key: Any) -> Tensor:
-    from gemmule.ops.reshaping import getitem
-
-    return getitem(self, key)
+    return OPS["getitem"](self, key)
 
 
 def _refuse_under_tape(tensors: list[Tensor], function: str) -> None:

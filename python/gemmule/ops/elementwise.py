@@ -1,0 +1,700 @@
+"""Arithmetic, comparison and elementary functions, element by element, with NumPy's broadcasting.
+
+The gradient of an operand that was broadcast is summed back to its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gemmule.autograd import Gradients, record
+from gemmule.backend import execute
+from gemmule.errors import received
+from gemmule.ops.arrays import broadcast_to, cast_array, compute, constant, give, give_computed, sum_to
+from gemmule.ops.registry import op
+from gemmule.ops.shapes import (
+    as_float,
+    as_tensor,
+    as_tensors,
+    broadcast_shapes,
+    empty,
+    empty_like,
+    result_dtype,
+)
+from gemmule.scope import where as at
+from gemmule.tensor import Tensor
+
+# --- two operands ----------------------------------------------------------------------------------------------------
+
+
+@op
+def add(x1: Any, x2: Any) -> Tensor:
+    """Sum `x1 + x2`, with broadcasting; also written with the operator.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A tensor of the common dtype. A Python number adopts the tensor's type unless it is of a higher kind; uint8 and
+        bool become int32.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.add([1.0, 2.0], 0.5).numpy()
+        array([1.5, 2.5], dtype=float32)
+    """
+
+    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+        give(grad, 0, grad.d, a.shape)
+        give(grad, 1, grad.d, b.shape)
+
+    return _binary("add", x1, x2, backward)
+
+
+@op
+def subtract(x1: Any, x2: Any) -> Tensor:
+    """Difference `x1 - x2`, with broadcasting and the dtype rule of `add`.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A tensor of the common dtype.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.subtract([1.0, 2.0], 0.5).numpy()
+        array([0.5, 1.5], dtype=float32)
+    """
+
+    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+        give(grad, 0, grad.d, a.shape)
+        give_computed(grad, 1, "negative", grad.d, shape=y.shape)
+
+    return _binary("subtract", x1, x2, backward)
+
+
+@op
+def multiply(x1: Any, x2: Any) -> Tensor:
+    """Product `x1 * x2`, with broadcasting and the dtype rule of `add`.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A tensor of the common dtype.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.multiply([1.0, 2.0], 0.5).numpy()
+        array([0.5, 1. ], dtype=float32)
+    """
+
+    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+        give_computed(grad, 0, "multiply", grad.d, b, shape=y.shape)
+        give_computed(grad, 1, "multiply", grad.d, a, shape=y.shape)
+
+    return _binary("multiply", x1, x2, backward)
+
+
+@op
+def divide(x1: Any, x2: Any) -> Tensor:
+    """Quotient `x1 / x2`, with broadcasting; integers become `floatx()` first.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same. Division by zero gives inf or NaN.
+
+    Returns:
+        A floating tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.divide([1, 2], 4).numpy()
+        array([0.25, 0.5 ], dtype=float32)
+    """
+
+    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+        give_computed(grad, 0, "divide", grad.d, b, shape=y.shape)
+        if grad.needs(1):  # -d * y / b
+            moment = compute("multiply", grad.d, y, shape=y.shape, dtype=y.dtype)
+            minus_b = compute("negative", b, shape=b.shape, dtype=b.dtype)
+            give_computed(grad, 1, "divide", moment, minus_b, shape=y.shape)
+
+    return _binary("divide", *(as_float(x) for x in as_tensors(x1, x2)), backward)
+
+
+@op
+def power(x1: Any, x2: Any) -> Tensor:
+    """Power `x1 ** x2`, with broadcasting and the dtype rule of `add`.
+
+    Args:
+        x1: the base. A negative base with a fractional exponent gives NaN.
+        x2: the exponent. Its gradient is 0 where the base is not positive.
+
+    Returns:
+        A tensor of the common dtype. Integer powers are exact up to 2**53.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.power([1.0, 2.0], 3).numpy()
+        array([1., 8.], dtype=float32)
+    """
+    dtype = result_dtype(x1, x2)
+    if not dtype.startswith("float"):
+        exact = power(as_tensor(as_tensor(x1), "float64"), as_tensor(as_tensor(x2), "float64"))
+        return as_tensor(exact, dtype if dtype.startswith("int") else "int32")
+    if isinstance(x2, (int, float)) and x2 == 2 and isinstance(x1, Tensor) and x1.dtype == dtype:
+        return square(x1)
+    return _binary("power", x1, x2, _power_backward)
+
+
+def _power_backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+    shape, dtype = y.shape, y.dtype
+    zero, one = constant(0, b), constant(1, b)
+    if grad.needs(0):  # d * b * a**(b - 1), and 0 for b = 0 whatever a is
+        is_zero = compute("equal", b, zero, shape=b.shape, dtype=bool)
+        lowered = compute("subtract", b, one, shape=b.shape, dtype=dtype)
+        lowered = compute("where", is_zero, one, lowered, shape=b.shape, dtype=dtype)
+        slope = compute("power", a, lowered, shape=shape, dtype=dtype)
+        slope = compute("multiply", slope, b, shape=shape, dtype=dtype)
+        give_computed(grad, 0, "multiply", grad.d, slope, shape=shape)
+    if grad.needs(1):  # d * y * log(a)
+        is_positive = compute("greater", a, zero, shape=a.shape, dtype=bool)
+        log_a = compute("where", is_positive, a, one, shape=a.shape, dtype=dtype)
+        log_a = compute("log", log_a, shape=a.shape, dtype=dtype)
+        slope = compute("multiply", y, log_a, shape=shape, dtype=dtype)
+        give_computed(grad, 1, "multiply", grad.d, slope, shape=shape)
+
+
+@op
+def maximum(x1: Any, x2: Any) -> Tensor:
+    """The larger of two elements, with broadcasting and the dtype rule of `add`. NaN wins.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same. Where both are equal, each gets half of the gradient.
+
+    Returns:
+        A tensor of the common dtype.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.maximum([1.0, 3.0], 2.0).numpy()
+        array([2., 3.], dtype=float32)
+    """
+    return _binary("maximum", x1, x2, _extremum_backward("maximum_backward"))
+
+
+@op
+def minimum(x1: Any, x2: Any) -> Tensor:
+    """The smaller of two elements, with broadcasting and the dtype rule of `add`. NaN wins.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same. Where both are equal, each gets half of the gradient.
+
+    Returns:
+        A tensor of the common dtype.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.minimum([1.0, 3.0], 2.0).numpy()
+        array([1., 2.], dtype=float32)
+    """
+    return _binary("minimum", x1, x2, _extremum_backward("minimum_backward"))
+
+
+BinaryBackward = Callable[[Gradients, np.ndarray, np.ndarray, np.ndarray], None]
+
+
+def _extremum_backward(kernel: str) -> BinaryBackward:
+    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+        places = [grad.buffer(0), grad.buffer(1)]
+        fulls = [p if p is None or p.shape == y.shape else np.empty(y.shape, y.dtype) for p in places]
+        execute(kernel, fulls, [grad.d, broadcast_to(a, y.shape), broadcast_to(b, y.shape)])
+        for place, full in zip(places, fulls):
+            if place is not None and full is not None and place is not full:
+                sum_to(place, full)
+
+    return backward
+
+
+def _binary(name: str, x1: Any, x2: Any, back: BinaryBackward) -> Tensor:
+    """One broadcasting kernel; `back(grad, a, b, y)` works on the raw operands and result."""
+    dtype = result_dtype(x1, x2)
+    dtype = "int32" if dtype in ("uint8", "bool") else dtype
+    t1, t2 = as_tensor(x1, dtype), as_tensor(x2, dtype)
+    a, b = t1.array, t2.array
+    y = empty(broadcast_shapes(name, a.shape, b.shape), dtype)
+    execute(name, [y.array], [a, b])
+    return record(y, (t1, t2), lambda grad: back(grad, a, b, y.array), name)
+
+
+# --- comparison and logic --------------------------------------------------------------------------------------------
+
+
+@op
+def equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 == x2`, element by element with broadcasting. NaN equals nothing.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.equal([1, 2], 2).numpy()
+        array([False,  True])
+    """
+    return _compare("equal", x1, x2)
+
+
+@op
+def not_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 != x2`, element by element with broadcasting.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.not_equal([1, 2], 2).numpy()
+        array([ True, False])
+    """
+    return _compare("not_equal", x1, x2)
+
+
+@op
+def less(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 < x2`, element by element with broadcasting.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.less([1, 2], 2).numpy()
+        array([ True, False])
+    """
+    return _compare("less", x1, x2)
+
+
+@op
+def less_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 <= x2`, element by element with broadcasting.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.less_equal([1, 2], 2).numpy()
+        array([ True,  True])
+    """
+    return _compare("less_equal", x1, x2)
+
+
+@op
+def greater(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 > x2`, element by element with broadcasting.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.greater([1, 2], 1).numpy()
+        array([False,  True])
+    """
+    return _compare("greater", x1, x2)
+
+
+@op
+def greater_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether `x1 >= x2`, element by element with broadcasting.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.greater_equal([1, 2], 1).numpy()
+        array([ True,  True])
+    """
+    return _compare("greater_equal", x1, x2)
+
+
+@op
+def logical_and(x1: Any, x2: Any) -> Tensor:
+    """Whether both are true, element by element with broadcasting. Numbers count as true unless they are zero.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.logical_and([True, False], True).numpy()
+        array([ True, False])
+    """
+    return _logical("logical_and", x1, x2)
+
+
+@op
+def logical_or(x1: Any, x2: Any) -> Tensor:
+    """Whether at least one is true, element by element with broadcasting. Numbers are true unless they are zero.
+
+    Args:
+        x1: a tensor, array, number or list.
+        x2: the same.
+
+    Returns:
+        A boolean tensor.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.logical_or([True, False], False).numpy()
+        array([ True, False])
+    """
+    return _logical("logical_or", x1, x2)
+
+
+@op
+def logical_not(x: Any) -> Tensor:
+    """Whether an element is false. Numbers count as true unless they are zero.
+
+    Args:
+        x: a tensor, array, number or list.
+
+    Returns:
+        A boolean tensor.
+
+    Example:
+        >>> gm.ops.logical_not([True, False]).numpy()
+        array([False,  True])
+    """
+    return _logical("logical_not", x)
+
+
+@op
+def where(condition: Any, x1: Any, x2: Any) -> Tensor:
+    """`x1` where the condition is true, `x2` elsewhere, with broadcasting.
+
+    Args:
+        condition: booleans; numbers count as true unless they are zero.
+        x1: a tensor, array, number or list.
+        x2: the same. A branch that is not chosen gets the gradient 0, but 0 times an infinite slope further back is
+            NaN: guard the *input* of such a function, too.
+
+    Returns:
+        A tensor of the common dtype of `x1` and `x2`.
+
+    Raises:
+        ValueError: if the shapes cannot be broadcast together.
+
+    Example:
+        >>> gm.ops.where([True, False], 1.0, 2.0).numpy()
+        array([1., 2.], dtype=float32)
+    """
+    chosen = as_tensor(as_tensor(condition), "bool").array
+    t1, t2 = as_tensors(x1, x2)
+    y = empty(broadcast_shapes("where", chosen.shape, t1.shape, t2.shape), t1.dtype)
+    execute("where", [y.array], [chosen, t1.array, t2.array])
+
+    def backward(grad: Gradients) -> None:
+        zero = constant(0, grad.d)
+        give_computed(grad, 0, "where", chosen, grad.d, zero, shape=grad.d.shape)
+        give_computed(grad, 1, "where", chosen, zero, grad.d, shape=grad.d.shape)
+
+    return record(y, (t1, t2), backward, "where")
+
+
+def _compare(name: str, x1: Any, x2: Any) -> Tensor:
+    t1, t2 = as_tensors(x1, x2)
+    y = empty(broadcast_shapes(name, t1.shape, t2.shape), bool)
+    execute(name, [y.array], [t1.array, t2.array])
+    return y
+
+
+def _logical(name: str, *values: Any) -> Tensor:
+    operands = [cast_array(as_tensor(value).array, np.dtype(bool)) for value in values]
+    y = empty(broadcast_shapes(name, *(a.shape for a in operands)), bool)
+    execute(name, [y.array], operands)
+    return y
+
+
+# --- one operand -----------------------------------------------------------------------------------------------------
+
+
+@op
+def negative(x: Any) -> Tensor:
+    """`-x`, element by element.
+
+    Args:
+        x: a tensor, array, number or list; uint8 and bool become int32.
+
+    Returns:
+        A tensor of the type of `x`.
+
+    Example:
+        >>> gm.ops.negative([1.0]).numpy()
+        array([-1.], dtype=float32)
+    """
+    return _unary("negative", _signed(x), lambda grad, x, y: ("negative", grad.d))
+
+
+@op
+def abs(x: Any) -> Tensor:
+    """Absolute value; the gradient at 0 is 0.
+
+    Args:
+        x: a tensor, array, number or list.
+
+    Returns:
+        A tensor of the type of `x`.
+
+    Example:
+        >>> gm.ops.abs([-1.0]).numpy()
+        array([1.], dtype=float32)
+    """
+
+    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
+        return "multiply", grad.d, compute("sign", x, shape=x.shape, dtype=x.dtype)
+
+    return _unary("abs", _signed(x), back)
+
+
+@op
+def sign(x: Any) -> Tensor:
+    """-1, 0 or 1 by the sign of each element; NaN stays NaN. The gradient is 0.
+
+    Args:
+        x: a tensor, array, number or list.
+
+    Returns:
+        A tensor of the type of `x`.
+
+    Example:
+        >>> gm.ops.sign([-3.0, 0.0]).numpy()
+        array([-1.,  0.], dtype=float32)
+    """
+    x = _signed(x)
+    y = empty_like(x)
+    execute("sign", [y.array], [x.array])
+    return record(y, (x,), lambda grad: execute("fill", [grad.buffer(0)], [], value=0.0), "sign")
+
+
+@op
+def square(x: Any) -> Tensor:
+    """`x * x`, element by element.
+
+    Args:
+        x: a tensor, array, number or list.
+
+    Returns:
+        A tensor of the type of `x`.
+
+    Example:
+        >>> gm.ops.square([3.0]).numpy()
+        array([9.], dtype=float32)
+    """
+
+    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
+        return "multiply", grad.d, compute("add", x, x, shape=x.shape, dtype=x.dtype)
+
+    return _unary("square", _signed(x), back)
+
+
+@op
+def sqrt(x: Any) -> Tensor:
+    """Square root; of a negative number NaN. The slope at 0 is infinite.
+
+    Args:
+        x: a tensor, array, number or list; integers become `floatx()`.
+
+    Returns:
+        A floating tensor.
+
+    Example:
+        >>> gm.ops.sqrt([9.0]).numpy()
+        array([3.], dtype=float32)
+    """
+
+    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
+        return "divide", grad.d, compute("add", y, y, shape=y.shape, dtype=y.dtype)
+
+    return _unary("sqrt", as_float(x), back)
+
+
+@op
+def exp(x: Any) -> Tensor:
+    """Exponential function, element by element.
+
+    Args:
+        x: a tensor, array, number or list; integers become `floatx()`.
+
+    Returns:
+        A floating tensor.
+
+    Example:
+        >>> gm.ops.exp([0.0]).numpy()
+        array([1.], dtype=float32)
+    """
+    return _unary("exp", as_float(x), lambda grad, x, y: ("multiply", grad.d, y))
+
+
+@op
+def log(x: Any) -> Tensor:
+    """Natural logarithm; of 0 -inf, of a negative number NaN.
+
+    Args:
+        x: a tensor, array, number or list; integers become `floatx()`.
+
+    Returns:
+        A floating tensor.
+
+    Example:
+        >>> gm.ops.log([1.0]).numpy()
+        array([0.], dtype=float32)
+    """
+    return _unary("log", as_float(x), lambda grad, x, y: ("divide", grad.d, x))
+
+
+@op
+def reciprocal(x: Any) -> Tensor:
+    """`1 / x`, element by element.
+
+    Args:
+        x: a tensor, array, number or list; integers become `floatx()`.
+
+    Returns:
+        A floating tensor.
+
+    Example:
+        >>> gm.ops.reciprocal([4.0]).numpy()
+        array([0.25], dtype=float32)
+    """
+
+    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
+        moment = compute("multiply", grad.d, y, shape=y.shape, dtype=y.dtype)
+        return "multiply", moment, compute("negative", y, shape=y.shape, dtype=y.dtype)
+
+    return _unary("reciprocal", as_float(x), back)
+
+
+@op
+def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
+    """`x` limited to the range from `x_min` to `x_max`.
+
+    Args:
+        x: a tensor, array, number or list.
+        x_min: the lower limit, a number or a tensor that broadcasts.
+        x_max: the upper limit, the same. The gradient passes where `x` lies within the limits, borders included.
+
+    Returns:
+        A tensor of the type of `x`; with tensors as limits, of their common type.
+
+    Raises:
+        ValueError: if a number `x_min` is greater than `x_max`, or shapes cannot be broadcast.
+
+    Example:
+        >>> gm.ops.clip([-1.0, 0.5, 2.0], 0.0, 1.0).numpy()
+        array([0. , 0.5, 1. ], dtype=float32)
+    """
+    numbers = all(isinstance(limit, (int, float)) for limit in (x_min, x_max))
+    if numbers and x_min > x_max:
+        raise ValueError(f"{at('clip')}: x_min must not be greater than x_max.{received(x_min=x_min, x_max=x_max)}")
+    x = as_tensor(x)
+    if not numbers or x.dtype.kind != "f":
+        return minimum(maximum(x, x_min), x_max)
+    limits = {"low": float(x_min), "high": float(x_max)}
+    y, x_array = empty_like(x), x.array
+    execute("clip", [y.array], [x_array], **limits)
+
+    def backward(grad: Gradients) -> None:
+        execute("clip_backward", [grad.buffer(0)], [grad.d, x_array], **limits)
+
+    return record(y, (x,), backward, "clip")
+
+
+UnaryBackward = Callable[[Gradients, np.ndarray, np.ndarray], tuple[Any, ...]]
+
+
+def _unary(name: str, x: Tensor, back: UnaryBackward) -> Tensor:
+    """One kernel; `back(grad, x, y)` names the kernel and the inputs that give the gradient."""
+    y, x_array = empty_like(x), x.array
+    execute(name, [y.array], [x_array])
+
+    def backward(grad: Gradients) -> None:
+        kernel, *inputs = back(grad, x_array, y.array)
+        execute(kernel, [grad.buffer(0)], inputs)
+
+    return record(y, (x,), backward, name)
+
+
+def _signed(x: Any) -> Tensor:
+    x = as_tensor(x)
+    return as_tensor(x, "int32") if x.dtype.name in ("bool", "uint8") else x
