@@ -1,0 +1,5 @@
+"""The demo: a network of three layers learns to tell clothes apart, from data to picture in a few seconds."""
+
+from gemmule.demo.training import run
+
+__all__ = ["run"]
