@@ -1,12 +1,13 @@
 // gemm: out = act(op(a) · op(b) + bias + residual), one matrix or a batch of them.
 //
-// This file plans a product and holds the strategies that leave the operands where they lie; gemm_packed.h has those
-// that copy them first. What is best depends on how often an element is used again: an element of b serves M rows, so
+// This file plans a product and holds the strategy that leaves both operands where they lie; gemm_packed.h has those
+// that copy one first, gemm_thin.h those for a single row. What is best depends on how often an element is used again: an element of b serves M rows, so
 // for few rows a copy costs more than it saves.
 #include "gemm.h"
 
 #include "families.h"
 #include "gemm_packed.h"
+#include "gemm_thin.h"
 
 namespace gemmule::GEMMULE_ISA {
 
@@ -22,16 +23,15 @@ constexpr int64_t kColumns = 4096;       // packed columns of b: with kDepth, 6 
 constexpr int64_t kManyUnits = 32;       // enough units for the threads of a large machine
 constexpr int64_t kOwnProduct = 1 << 21; // multiply-adds below which an entry of a batch is one unit
 constexpr int64_t kTurnedDepth = 64;     // rows of k in one unit of the transposing phase
-constexpr int64_t kRowColumns = 256;     // columns of one unit when there is one row
 constexpr int64_t kDotRows = 16;         // rows of one unit of dot products
 
-// Measured multiply-adds a nanosecond, halved: for deciding on threads.
+// Multiply-adds a nanosecond on one core, between small products and large ones: for deciding on threads.
 #if defined(__AVX512F__)
-constexpr double kRate = 50;
+constexpr double kRate = 80;
 #elif defined(__AVX2__)
-constexpr double kRate = 25;
+constexpr double kRate = 40;
 #else
-constexpr double kRate = 8;
+constexpr double kRate = 14;
 #endif
 
 template <class T>
@@ -67,24 +67,18 @@ Strategy strategy_for(const GemmShape& s) {
   return s.batch > 1 && s.M * s.N * s.K <= kOwnProduct ? Strategy::packed_own : Strategy::packed;
 }
 
-// Columns in panels of two vectors; a rest of one vector or less joins the last panel.
-template <class T>
-int64_t column_panels(int64_t N) {
-  return max(1, (N + kLanes<T> - 1) / kTileColumns<T>);
-}
-
 template <class T>
 void lay_grid(GemmPlan& p) {
   p.row_blocks = p.column_blocks = 1;
   switch (p.strategy) {
-    case Strategy::row: p.column_blocks = ceil_div(p.N, kRowColumns); break;
+    case Strategy::row: p.column_blocks = strips_of<T>(p.N); break;
     case Strategy::dots: p.row_blocks = ceil_div(max(p.M, p.N), kDotRows); break;
     case Strategy::turned: p.row_blocks = row_tiles(p.N); break;
     case Strategy::in_place:
       // A transposed a goes by rows of tiles, so that each unit writes whole rows of out: the gradient of a weight,
       // whose update is cut the same way.
-      p.row_blocks = p.transpose_a ? row_tiles(p.M) : ceil_div(p.M, kFewRows);
-      p.column_blocks = p.transpose_a ? 1 : column_panels<T>(p.N);
+      if (!p.transpose_a) p.column_blocks = ceil_div(p.N, kTileColumns<T>);
+      p.row_blocks = p.transpose_a ? row_tiles(p.M) : max(ceil_div(p.M, kFewRows), min(row_tiles(p.M), ceil_div(kManyUnits, max(p.column_blocks, 1))));
       break;
     case Strategy::packed:
     case Strategy::packed_own:
@@ -96,119 +90,34 @@ void lay_grid(GemmPlan& p) {
   }
 }
 
-// --- one row -------------------------------------------------------------------------------------------------------
-
-// chain (columns) += x (G) · b (G, columns): G whole rows of b at a time are G contiguous streams.
-template <class T, int G>
-GEMMULE_INLINE void add_rows(T* chain, const T* x, const T* b, int64_t stride, int64_t columns, bool fresh) {
-  constexpr int L = kLanes<T>;
-  Vec<T> scalar[G];
-#pragma GCC unroll 8
-  for (int g = 0; g < G; ++g) scalar[g] = splat(x[g]);
-  int64_t j = 0;
-  for (; j + L <= columns; j += L) {
-    Vec<T> sum = fresh ? zero<T>() : load(chain + j);
-#pragma GCC unroll 8
-    for (int g = 0; g < G; ++g) sum = fma(scalar[g], load(b + g * stride + j), sum);
-    store<T>(chain + j, sum);
-  }
-  if (j == columns) return;
-  Vec<T> sum = fresh ? zero<T>() : load(chain + j);
-#pragma GCC unroll 8
-  for (int g = 0; g < G; ++g) sum = fma(scalar[g], load_partial(b + g * stride + j, columns - j), sum);
-  store<T>(chain + j, sum);
-}
-
-// out (1, N): columns [j0, j1). `chain` holds the sums of the current block of K.
-template <class T>
-void multiply_row(const GemmPlan& p, const GemmOperands<T>& m, int64_t j0, int64_t j1, T* chain) {
-  const int64_t columns = j1 - j0;
-  for (int64_t block = 0; block < p.depth_blocks; ++block) {
-    const int64_t k0 = block * p.depth, k1 = min(p.K, k0 + p.depth);
-    int64_t k = k0;
-    for (; k + 8 <= k1; k += 8) add_rows<T, 8>(chain, m.a + k, m.b + k * p.N + j0, p.N, columns, k == k0);
-    for (; k < k1; ++k) add_rows<T, 1>(chain, m.a + k, m.b + k * p.N + j0, p.N, columns, k == k0);
-    for (int64_t j = 0; j < columns; j += kLanes<T>) {
-      const Vec<T> sum = block == 0 ? zero<T>() : load_partial(m.out + j0 + j, columns - j);
-      store_partial<T>(m.out + j0 + j, sum + load(chain + j), columns - j);
-    }
-  }
-}
-
-// --- rows times rows -----------------------------------------------------------------------------------------------
-
-// out[r * step] = x (K) · rows (R, K): each sum runs in the lanes of a vector, folded as a tree.
-template <class T, int R>
-GEMMULE_INLINE void dot_rows(T* out, int64_t step, const T* x, const T* rows, int64_t K) {
-  Vec<T> sum[R];
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) sum[r] = zero<T>();
-  for (int64_t k = 0; k < K; k += kLanes<T>) {
-    const Vec<T> v = load_partial(x + k, K - k);
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) sum[r] = fma(v, load_partial(rows + r * K + k, K - k), sum[r]);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) out[r * step] = reduce_add<T>(sum[r]);
-}
-
-// Rows [r0, r1) of the longer operand against all rows of the shorter.
-template <class T>
-void multiply_dots(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t r1) {
-  const bool few_a = p.M <= p.N;
-  const T *few = few_a ? m.a : m.b, *many = few_a ? m.b : m.a;
-  const int64_t few_step = few_a ? p.N : 1, many_step = few_a ? 1 : p.N;
-  for (int64_t f = 0; f < min(p.M, p.N); ++f) {
-    const T* x = few + f * p.K;
-    T* out = m.out + f * few_step;
-    int64_t r = r0;
-    for (; r + 4 <= r1; r += 4) dot_rows<T, 4>(out + r * many_step, many_step, x, many + r * p.K, p.K);
-    for (; r < r1; ++r) dot_rows<T, 1>(out + r * many_step, many_step, x, many + r * p.K, p.K);
-  }
-}
-
 // --- nothing packed ------------------------------------------------------------------------------------------------
 
-// out (M, N): rows [i0, i1), columns [j0, j1), strip by strip. A strip that would reach over the end moves back over its
-// neighbour, whose sums it computes again to the same bits; only when N is less than a vector are the columns of b
-// copied, to `scratch`.
+// out (M, N): rows [i0, i1), columns [j0, j1), panel by panel.
 template <class T>
-void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
-                       T* scratch) {
-  constexpr int L = kLanes<T>;
+void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   const Reading reading = p.transpose_a ? Reading::by_depth : Reading::by_rows;
-  const int64_t a_stride = p.transpose_a ? p.M : p.K, a_row = p.transpose_a ? 1 : p.K;
-  const int64_t a_depth = p.transpose_a ? p.M : 1;
+  const int64_t a_row = p.transpose_a ? 1 : p.K, a_depth = p.transpose_a ? p.M : 1;
   const int64_t rows = i1 - i0, tiles = row_tiles(rows);
-  const bool ragged = p.N < L, whole = p.depth_blocks == 1;
-  for (int64_t j = j0; j < j1;) {
-    const int vectors = j1 - j > L && j1 - j0 >= 2 * L ? 2 : 1;
-    const int64_t at = ragged ? 0 : min(j, j1 - vectors * L);
+  TileJob<T> job;
+  job.a_stride = p.transpose_a ? p.M : p.K;
+  job.b_stride = p.N;
+  job.b_ahead = kAhead * p.N;
+  job.c_stride = p.N;
+  for (int64_t j = j0; j < j1; j += job.lanes) {
+    const Width width = width_for<T>(j1 - j);
+    job.lanes = columns_of<T>(width, j1 - j);
     for (int64_t block = 0; block < p.depth_blocks; ++block) {
-      const int64_t k0 = block * p.depth;
-      TileJob<T> job;
-      job.K = min(p.K - k0, p.depth);
-      job.a_stride = a_stride;
-      job.b = m.b + k0 * p.N + at;
-      job.b_stride = p.N;
-      job.b_ahead = kAhead * p.N;
-      job.c_stride = p.N;
-      if (ragged) {
-        pack_columns(scratch, job.b, p.N, false, job.K, p.N, L);
-        job.b = scratch;
-        job.b_stride = L;
-        job.b_ahead = 0;
-      }
+      const int64_t k = block * p.depth;
+      job.K = min(p.K - k, p.depth);
+      job.b = m.b + k * p.N + j;
       for (int64_t tile = 0; tile < tiles; ++tile) {
         const int64_t i = i0 + row_of_tile(rows, tiles, tile), end = i0 + row_of_tile(rows, tiles, tile + 1);
-        job.a = m.a + i * a_row + k0 * a_depth;
-        job.c = m.out + i * p.N + at;
-        set_addend(job, block > 0, whole && m.bias ? m.bias + at : nullptr);
-        if (ragged) edge_tile(job, reading, end - i, p.N);
-        else run_tile(job, reading, end - i, vectors);
+        job.a = m.a + i * a_row + k * a_depth;
+        job.c = m.out + i * p.N + j;
+        set_addend(job, block > 0, p.depth_blocks == 1 && m.bias ? m.bias + j : nullptr);
+        run_tile(job, reading, end - i, width);
       }
     }
-    j = at + vectors * L;
   }
 }
 
@@ -218,31 +127,43 @@ GemmOperands<T> entry_of(const GemmPlan& p, const GemmOperands<T>& m, int64_t en
   return {m.out + out, m.a + entry * p.a_step, m.b + entry * p.b_step, m.bias, m.residual ? m.residual + out : nullptr};
 }
 
-// A unit of the strategies that need no phases: one cell of the grid of one batch entry.
+// The strategies that need no phases: row blocks [r0, r1) of one column block.
 template <class T>
-void run_cell(const GemmPlan& p, const GemmOperands<T>& m, int64_t row_block, int64_t column_block, T* scratch) {
-  int64_t i0 = p.M * row_block / p.row_blocks, i1 = p.M * (row_block + 1) / p.row_blocks;
-  int64_t j0 = 0, j1 = p.N;
+void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t r1, int64_t column_block) {
+  int64_t i0 = p.M * r0 / p.row_blocks, i1 = p.M * r1 / p.row_blocks, j0 = 0, j1 = p.N;
   Epilogue<T> epilogue = epilogue_of(p, m);
+  if (p.depth_blocks == 1) epilogue.bias = nullptr;  // the tiles have added it
   if (p.strategy == Strategy::row) {
-    j0 = column_block * kRowColumns;
-    j1 = min(p.N, j0 + kRowColumns);
-    multiply_row(p, m, j0, j1, scratch);
-  } else if (p.strategy == Strategy::dots) {
-    const int64_t many = max(p.M, p.N);
-    const int64_t r0 = many * row_block / p.row_blocks, r1 = many * (row_block + 1) / p.row_blocks;
-    multiply_dots(p, m, r0, r1);
-    i0 = p.M <= p.N ? 0 : r0;
-    i1 = p.M <= p.N ? p.M : r1;
-    j0 = p.M <= p.N ? r0 : 0;
-    j1 = p.M <= p.N ? r1 : p.N;
+    j0 = strip_begin<T>(p.N, p.column_blocks, column_block);
+    j1 = strip_begin<T>(p.N, p.column_blocks, column_block + 1);
+    multiply_row(p, m, j0, j1);
+  } else if (p.strategy == Strategy::in_place) {
+    if (p.column_blocks > 1) j0 = column_block * kTileColumns<T>;
+    if (p.column_blocks > 1) j1 = min(p.N, j0 + kTileColumns<T>);
+    multiply_in_place(p, m, i0, i1, j0, j1);
   } else {
-    j0 = column_block * kTileColumns<T>;
-    j1 = column_block == p.column_blocks - 1 ? p.N : j0 + kTileColumns<T>;
-    multiply_in_place(p, m, i0, i1, j0, j1, scratch);
-    if (p.depth_blocks == 1) epilogue.bias = nullptr;  // the tiles have added it
+    epilogue.bias = m.bias;
+    const int64_t many = max(p.M, p.N), first = many * r0 / p.row_blocks, last = many * r1 / p.row_blocks;
+    multiply_dots(p, m, first, last);
+    if (p.M <= p.N) {
+      i0 = 0, i1 = p.M, j0 = first, j1 = last;
+    } else {
+      i0 = first, i1 = last;
+    }
   }
   epilogue.finish(m.out, p.N, i0, i1, j0, j1);
+}
+
+// Units go down the columns first, and those of one column block are done together: its panel of b stays in L1.
+// Products that are one block wide write row after row instead.
+template <class T>
+void run_grid(const GemmPlan& p, const GemmOperands<T>& m, int64_t first, int64_t last) {
+  while (first < last) {
+    const int64_t column = first / p.row_blocks, entry = column / p.column_blocks, begin = column * p.row_blocks;
+    const int64_t end = p.transpose_a ? first + 1 : min(last, begin + p.row_blocks);
+    run_cells(p, entry_of(p, m, entry), first - begin, end - begin, column % p.column_blocks);
+    first = end;
+  }
 }
 
 }  // namespace
@@ -292,8 +213,6 @@ int64_t gemm_shared_bytes(const GemmPlan& p) {
 template <class T>
 int64_t gemm_local_bytes(const GemmPlan& p) {
   switch (p.strategy) {
-    case Strategy::row: return kRowColumns * sizeof(T);
-    case Strategy::in_place: return p.N < kLanes<T> ? p.depth * kLanes<T> * sizeof(T) : 0;
     case Strategy::packed: return packed_rows_bytes<T>(p);
     case Strategy::packed_own: return packed_rows_bytes<T>(p) + p.depth * p.columns * sizeof(T);
     default: return 0;
@@ -304,7 +223,7 @@ template <class T>
 double gemm_cost(const GemmPlan& p) {
   const double products = static_cast<double>(p.batch) * p.M * p.N * p.K * (sizeof(T) / 4);
   const double bytes = static_cast<double>(p.batch) * (p.M * p.K + p.K * p.N + 2 * p.M * p.N) * sizeof(T);
-  return 20 + products / kRate + bytes / 32;
+  return 20 + products / kRate + bytes / 100;
 }
 
 template <class T>
@@ -333,9 +252,7 @@ void gemm_run(const GemmPlan& p, const GemmOperands<T>& m, const Units& u) {
     }
     return;
   }
-  const int64_t cells = p.row_blocks * p.column_blocks;
-  for (int64_t unit = u.first; unit < u.last; ++unit)
-    run_cell(p, entry_of(p, m, unit / cells), unit % cells / p.column_blocks, unit % p.column_blocks, local);
+  run_grid(p, m, u.first, u.last);
 }
 
 #define GEMMULE_GEMM(T)                                                                    \

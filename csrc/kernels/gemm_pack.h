@@ -32,17 +32,17 @@ void pack_rows(T* out, const T* a, int64_t stride, bool transposed, int64_t rows
     for (int64_t i = 0; i < rows; ++i) out[k * rows + i] = a[i * stride + k];
 }
 
-// Up to kTileColumns columns of b, padded with zeros to `width` (one or two vectors): out[k * width + j].
+// Up to kTileColumns columns of b, padded with zeros: out[k * kTileColumns + j].
 template <class T>
-void pack_columns(T* out, const T* b, int64_t stride, bool transposed, int64_t K, int64_t columns, int64_t width) {
-  constexpr int L = kLanes<T>;
+void pack_columns(T* out, const T* b, int64_t stride, bool transposed, int64_t K, int64_t columns) {
+  constexpr int L = kLanes<T>, C = kTileColumns<T>;
   if (!transposed) {
     for (int64_t k = 0; k < K; ++k)
-      for (int64_t j = 0; j < width; j += L)
-        store<T>(out + k * width + j, load_partial(b + k * stride + j, max(columns - j, 0)));
+      for (int64_t j = 0; j < C; j += L)
+        store<T>(out + k * C + j, load_partial(b + k * stride + j, max(columns - j, 0)));
     return;
   }
-  for (int64_t j = 0; j < width; j += L) {
+  for (int64_t j = 0; j < C; j += L) {
     int64_t k = 0;
     for (; k + L <= K; k += L) {
       Vec<T> block[L];
@@ -50,10 +50,10 @@ void pack_columns(T* out, const T* b, int64_t stride, bool transposed, int64_t K
       for (int q = 0; q < L; ++q) block[q] = j + q < columns ? load(b + (j + q) * stride + k) : zero<T>();
       transpose<T>(block);
 #pragma GCC unroll 16
-      for (int q = 0; q < L; ++q) store<T>(out + (k + q) * width + j, block[q]);
+      for (int q = 0; q < L; ++q) store<T>(out + (k + q) * C + j, block[q]);
     }
     for (; k < K; ++k)
-      for (int64_t q = 0; q < L; ++q) out[k * width + j + q] = j + q < columns ? b[(j + q) * stride + k] : T(0);
+      for (int64_t q = 0; q < L; ++q) out[k * C + j + q] = j + q < columns ? b[(j + q) * stride + k] : T(0);
   }
 }
 

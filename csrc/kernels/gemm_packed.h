@@ -37,7 +37,7 @@ void turn_rows(const GemmPlan& p, const T* a, int64_t first, int64_t last, int64
   const int64_t chunks = ceil_div(p.K, chunk);
   for (int64_t unit = first; unit < last; ++unit) {
     const int64_t i = unit / chunks * C, k = unit % chunks * chunk;
-    pack_columns(shared + i * p.K + k * C, a + i * p.K + k, p.K, true, min(chunk, p.K - k), min(C, p.M - i), C);
+    pack_columns(shared + i * p.K + k * C, a + i * p.K + k, p.K, true, min(chunk, p.K - k), min(C, p.M - i));
   }
 }
 
@@ -62,7 +62,7 @@ void multiply_turned(const GemmPlan& p, const GemmOperands<T>& m, int64_t first,
         job.a = m.b + j0 * p.K + k;
         job.b = turned + i * p.K + k * C;
         set_addend<T>(job, k > 0, nullptr);
-        run_tile(job, Reading::by_rows, j1 - j0, rows > kLanes<T> ? 2 : 1);
+        run_tile(job, Reading::by_rows, j1 - j0, rows > kLanes<T> ? Width::two_vectors : Width::one_vector);
       }
       store_transposed(m.out + i * p.N + j0, p.N, buffer, j1 - j0, rows);
       epilogue.finish(m.out, p.N, i, i + rows, j0, j1);
@@ -106,7 +106,7 @@ void pack_panels(const GemmPlan& p, const T* b, const PackedBlock& block, int64_
     const int64_t j = block.j0 + panel * C;
     const T* from = p.transpose_b ? b + j * p.K + block.k0 : b + block.k0 * p.N + j;
     pack_columns(packed + panel * C * depth, from, p.transpose_b ? p.K : p.N, p.transpose_b, depth,
-                 min(C, block.j1 - j), C);
+                 min(C, block.j1 - j));
   }
 }
 
@@ -130,17 +130,20 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
     pack_rows(local + (t - t0) * kTileRows * depth, from, p.transpose_a ? p.M : p.K, p.transpose_a, rows, depth);
   }
   for (int64_t panel = c0; panel < c1; ++panel) {
-    const int64_t j = block.j0 + panel * C, columns = min(C, block.j1 - j);
-    job.b = packed + panel * C * depth;
+    const int64_t j0 = block.j0 + panel * C, j1 = min(j0 + C, block.j1);
     for (int64_t t = t0; t < t1; ++t) {
       const int64_t i = row_of_tile(p.M, p.row_blocks, t), rows = row_of_tile(p.M, p.row_blocks, t + 1) - i;
       job.a = local + (t - t0) * kTileRows * depth;
       job.a_stride = rows;
-      job.c = m.out + i * p.N + j;
-      set_addend(job, block.k0 > 0, whole && m.bias ? m.bias + j : nullptr);
-      if (columns == C) run_tile(job, Reading::by_depth, rows, 2);
-      else edge_tile(job, Reading::by_depth, rows, columns);
-      if (block.k1 == p.K) epilogue.finish(m.out, p.N, i, i + rows, j, j + columns);
+      for (int64_t j = j0; j < j1; j += job.lanes) {
+        const Width width = width_for<T>(j1 - j);
+        job.b = packed + panel * C * depth + j - j0;
+        job.c = m.out + i * p.N + j;
+        job.lanes = columns_of<T>(width, j1 - j);
+        set_addend(job, block.k0 > 0, whole && m.bias ? m.bias + j : nullptr);
+        run_tile(job, Reading::by_depth, rows, width);
+      }
+      if (block.k1 == p.K) epilogue.finish(m.out, p.N, i, i + rows, j0, j1);
     }
   }
 }

@@ -4,7 +4,7 @@
 //
 // Each step of k loads V vectors of b, broadcasts R scalars of a and does R·V fused multiply-adds. The tile is as large
 // as the register file allows: 14×2 vectors of 32 registers with AVX-512, 6×2 of 16 with AVX2, 4×2 with SSE, where
-// a product needs a register of its own. Full vectors only; ragged edges go through `edge_tile`.
+// a product needs a register of its own. At the right edge a tile is one vector wide, whole or in part.
 #pragma once
 #include "simd.h"
 
@@ -37,14 +37,30 @@ struct TileJob {
   int64_t addend_stride;
   T* c;
   int64_t c_stride;
+  int64_t lanes;  // columns of a tile that is part of a vector
 };
+
+enum class Width { two_vectors, one_vector, part_of_vector };
+
+template <class T>
+constexpr Width width_for(int64_t columns) {
+  return columns >= 2 * kLanes<T> ? Width::two_vectors
+         : columns >= kLanes<T>   ? Width::one_vector
+                                  : Width::part_of_vector;
+}
+template <class T>
+constexpr int64_t columns_of(Width width, int64_t columns) {
+  return width == Width::part_of_vector ? columns : width == Width::one_vector ? kLanes<T> : 2 * kLanes<T>;
+}
 
 template <class T>
 alignas(64) inline constexpr T kZeros[kTileColumns<T>] = {};
 
-template <class T, int R, int V, Reading reading>
+template <class T, int R, Width width, Reading reading>
 void tile(const TileJob<T>& job) {
-  constexpr int L = kLanes<T>;
+  constexpr int L = kLanes<T>, V = width == Width::two_vectors ? 2 : 1;
+  constexpr bool part = width == Width::part_of_vector;
+  const int64_t lanes = job.lanes;
   const T *a = job.a, *b = job.b;
   const int64_t a_stride = job.a_stride, b_stride = job.b_stride, b_ahead = job.b_ahead;
   Vec<T> sum[R][V];
@@ -59,7 +75,7 @@ void tile(const TileJob<T>& job) {
   for (int64_t k = job.K; k > 0; --k) {
     Vec<T> row[V];
 #pragma GCC unroll 2
-    for (int j = 0; j < V; ++j) row[j] = load(b + j * L);
+    for (int j = 0; j < V; ++j) row[j] = part ? load_partial(b, lanes) : load(b + j * L);
     __builtin_prefetch(b + b_ahead);
     __builtin_prefetch(b + b_ahead + V * L - 1);
 #pragma GCC unroll 16
@@ -74,8 +90,14 @@ void tile(const TileJob<T>& job) {
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 2
-    for (int j = 0; j < V; ++j)
-      store<T>(job.c + i * job.c_stride + j * L, sum[i][j] + load(job.addend + i * job.addend_stride + j * L));
+    for (int j = 0; j < V; ++j) {
+      const T* addend = job.addend + i * job.addend_stride + j * L;
+      T* c = job.c + i * job.c_stride + j * L;
+      if (part)
+        store_partial<T>(c, sum[i][j] + load_partial(addend, lanes), lanes);
+      else
+        store<T>(c, sum[i][j] + load(addend));
+    }
   }
 }
 
@@ -86,34 +108,20 @@ template <class T, class Rows>
 struct TilesOf;
 template <class T, size_t... R>
 struct TilesOf<T, Indices<R...>> {
-  // [reading][vectors - 1][rows - 1]
-  static constexpr TileFunction<T> table[2][2][sizeof...(R)] = {
-      {{&tile<T, R + 1, 1, Reading::by_rows>...}, {&tile<T, R + 1, 2, Reading::by_rows>...}},
-      {{&tile<T, R + 1, 1, Reading::by_depth>...}, {&tile<T, R + 1, 2, Reading::by_depth>...}}};
+  static constexpr Reading rows = Reading::by_rows, depth = Reading::by_depth;
+  // [reading][width][rows - 1]
+  static constexpr TileFunction<T> table[2][3][sizeof...(R)] = {{{&tile<T, R + 1, Width::two_vectors, rows>...},
+                                                                 {&tile<T, R + 1, Width::one_vector, rows>...},
+                                                                 {&tile<T, R + 1, Width::part_of_vector, rows>...}},
+                                                                {{&tile<T, R + 1, Width::two_vectors, depth>...},
+                                                                 {&tile<T, R + 1, Width::one_vector, depth>...},
+                                                                 {&tile<T, R + 1, Width::part_of_vector, depth>...}}};
 };
 
 template <class T>
-GEMMULE_INLINE void run_tile(const TileJob<T>& job, Reading reading, int64_t rows, int vectors) {
-  TilesOf<T, typename MakeIndices<kTileRows>::type>::table[static_cast<int>(reading)][vectors - 1][rows - 1](job);
-}
-
-// A tile of which only the first `columns` exist in c and addend; b is padded to whole vectors.
-template <class T>
-void edge_tile(const TileJob<T>& job, Reading reading, int64_t rows, int64_t columns) {
-  constexpr int L = kLanes<T>;
-  alignas(64) T buffer[kTileRows * kTileColumns<T>];
-  TileJob<T> inner = job;
-  inner.addend = kZeros<T>;
-  inner.addend_stride = 0;
-  inner.c = buffer;
-  inner.c_stride = kTileColumns<T>;
-  run_tile(inner, reading, rows, columns > L ? 2 : 1);
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < columns; j += L) {
-      const Vec<T> addend = load_partial(job.addend + i * job.addend_stride + j, columns - j);
-      store_partial<T>(job.c + i * job.c_stride + j, load(buffer + i * kTileColumns<T> + j) + addend, columns - j);
-    }
-  }
+GEMMULE_INLINE void run_tile(const TileJob<T>& job, Reading reading, int64_t rows, Width width) {
+  using Tiles = TilesOf<T, typename MakeIndices<kTileRows>::type>;
+  Tiles::table[static_cast<int>(reading)][static_cast<int>(width)][rows - 1](job);
 }
 
 // How rows are dealt to tiles: 32 rows are 11 + 11 + 10, not 14 + 14 + 4.

@@ -12,6 +12,8 @@
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 #define GEMMULE_INLINE inline __attribute__((always_inline))
@@ -110,6 +112,24 @@ GEMMULE_INLINE Vec<float> load_partial(const float* p, int64_t n) {
 template <>
 GEMMULE_INLINE void store_partial(float* p, Vec<float> v, int64_t n) {
   _mm256_maskstore_ps(p, first_lanes(n), reinterpret_cast<__m256>(v));
+}
+#elif defined(__SSE2__)
+// No masks here: a half and a single lane. Going lane by lane through memory would stall every load behind it.
+template <>
+GEMMULE_INLINE Vec<float> load_partial(const float* p, int64_t n) {
+  if (n >= 4) return load(p);
+  const __m128 half = n >= 2 ? _mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p)) : _mm_setzero_ps();
+  if (n == 2 || n == 0) return reinterpret_cast<Vec<float>>(half);
+  const __m128 single = _mm_load_ss(p + (n - 1));
+  return reinterpret_cast<Vec<float>>(n == 1 ? single : _mm_movelh_ps(half, single));
+}
+template <>
+GEMMULE_INLINE void store_partial(float* p, Vec<float> v, int64_t n) {
+  if (n >= 4) return store(p, v);
+  const __m128 lanes = reinterpret_cast<__m128>(v);
+  if (n >= 2) _mm_storel_pi(reinterpret_cast<__m64*>(p), lanes);
+  if (n == 1) _mm_store_ss(p, lanes);
+  if (n == 3) _mm_store_ss(p + 2, _mm_movehl_ps(lanes, lanes));
 }
 #endif
 

@@ -1,0 +1,122 @@
+// The strategies of gemm for a single row, and for dot products: bound by reading one large operand once.
+#pragma once
+#include "gemm.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+// --- one row -------------------------------------------------------------------------------------------------------
+
+// Columns whose sums one strip keeps in registers, as vectors. Rows of b up to this length are read from end to end,
+// one behind the other; longer ones in runs that are still long enough for the hardware to fetch ahead.
+#if defined(__AVX512F__)
+constexpr int kStripVectors = 24;
+#else
+constexpr int kStripVectors = 12;
+#endif
+
+template <class T>
+struct StripJob {
+  int64_t K;
+  const T* x;       // (K,)
+  const T* b;       // b[k * stride + j]
+  int64_t stride;
+  const T* addend;  // like out, or nullptr
+  T* out;           // V vectors, the last with `lanes` lanes
+  int64_t lanes;
+};
+
+template <class T, int V>
+void strip(const StripJob<T>& job) {
+  constexpr int L = kLanes<T>;
+  const T *x = job.x, *b = job.b;
+  const int64_t stride = job.stride, lanes = job.lanes;
+  Vec<T> sum[V];
+#pragma GCC unroll 32
+  for (int v = 0; v < V; ++v) sum[v] = zero<T>();
+#pragma GCC unroll 2
+  for (int64_t k = 0; k < job.K; ++k) {
+    const Vec<T> scalar = splat(x[k]);
+#pragma GCC unroll 32
+    for (int v = 0; v < V - 1; ++v) sum[v] = fma(scalar, load(b + v * L), sum[v]);
+    sum[V - 1] = fma(scalar, load_partial(b + (V - 1) * L, lanes), sum[V - 1]);
+    b += stride;
+  }
+#pragma GCC unroll 32
+  for (int v = 0; v < V; ++v) {
+    const int64_t n = v < V - 1 ? L : lanes;
+    store_partial<T>(job.out + v * L, job.addend ? sum[v] + load_partial(job.addend + v * L, n) : sum[v], n);
+  }
+}
+
+template <class T, class Vectors>
+struct StripsOf;
+template <class T, size_t... V>
+struct StripsOf<T, Indices<V...>> {
+  static constexpr void (*table[])(const StripJob<T>&) = {&strip<T, V + 1>...};
+};
+
+template <class T>
+int64_t strips_of(int64_t N) {
+  return ceil_div(ceil_div(N, kLanes<T>), kStripVectors);
+}
+
+// Columns [j0, j1) of strip `index`: whole vectors, dealt evenly.
+template <class T>
+int64_t strip_begin(int64_t N, int64_t strips, int64_t index) {
+  return min(N, ceil_div(N, kLanes<T>) * index / strips * kLanes<T>);
+}
+
+template <class T>
+void multiply_row(const GemmPlan& p, const GemmOperands<T>& m, int64_t j0, int64_t j1) {
+  const int64_t vectors = ceil_div(j1 - j0, kLanes<T>);
+  for (int64_t k = 0; k < p.K; k += p.depth) {
+    const T* addend = k > 0 ? m.out + j0 : p.depth_blocks == 1 && m.bias ? m.bias + j0 : nullptr;
+    const StripJob<T> job{min(p.depth, p.K - k), m.a + k,     m.b + k * p.N + j0, p.N, addend,
+                          m.out + j0,            j1 - j0 - (vectors - 1) * kLanes<T>};
+    StripsOf<T, typename MakeIndices<kStripVectors>::type>::table[vectors - 1](job);
+  }
+}
+
+// --- rows times rows -----------------------------------------------------------------------------------------------
+
+// out[r * step] = x (K) · rows (R, K): each sum runs in the lanes of a vector, folded as a tree.
+template <class T, int R>
+GEMMULE_INLINE void dot_rows(T* out, int64_t step, const T* x, const T* rows, int64_t K) {
+  Vec<T> sum[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) sum[r] = zero<T>();
+  int64_t k = 0;
+  for (; k + kLanes<T> <= K; k += kLanes<T>) {
+    const Vec<T> v = load(x + k);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) sum[r] = fma(v, load(rows + r * K + k), sum[r]);
+  }
+  if (k < K) {
+    const Vec<T> v = load_partial(x + k, K - k);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) sum[r] = fma(v, load_partial(rows + r * K + k, K - k), sum[r]);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) out[r * step] = reduce_add<T>(sum[r]);
+}
+
+// Rows [r0, r1) of the longer operand against all rows of the shorter.
+template <class T>
+void multiply_dots(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t r1) {
+  const bool few_a = p.M <= p.N;
+  const T *few = few_a ? m.a : m.b, *many = few_a ? m.b : m.a;
+  const int64_t few_step = few_a ? p.N : 1, many_step = few_a ? 1 : p.N;
+  for (int64_t r = r0; r < r1; r += 4) {
+    for (int64_t f = 0; f < min(p.M, p.N); ++f) {
+      const T *x = few + f * p.K, *rows = many + r * p.K;
+      T* out = m.out + f * few_step + r * many_step;
+      if (r + 4 <= r1) {
+        dot_rows<T, 4>(out, many_step, x, rows, p.K);
+      } else {
+        for (int64_t q = 0; q < r1 - r; ++q) dot_rows<T, 1>(out + q * many_step, many_step, x, rows + q * p.K, p.K);
+      }
+    }
+  }
+}
+
+}  // namespace gemmule::GEMMULE_ISA
