@@ -72,6 +72,8 @@ int Call::integers(const char* name, int64_t* values, int capacity) const {
   return static_cast<int>(tuple.size());
 }
 
+void Call::refuse(const char* reason) const { throw std::invalid_argument(reason); }
+
 const char* dtype_name(DType dtype) {
   switch (dtype) {
     case DType::float32: return "float32";

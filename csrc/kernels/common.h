@@ -41,6 +41,8 @@ struct Call {
   bool flag(const char* name) const;
   const char* text(const char* name) const;
   int integers(const char* name, int64_t* values, int capacity) const;  // a tuple; returns its length
+
+  [[noreturn]] void refuse(const char* reason) const;  // for what a kernel cannot do
 };
 
 // Which part of a kernel's work to do, and where it may scribble.

@@ -55,6 +55,15 @@ constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 // Rough time of a piece of work on one core: 40 flops and 16 bytes a nanosecond.
 constexpr double cost_ns(double flops, double bytes) { return flops / 40 + bytes / 16; }
 
+struct Range {
+  int64_t begin, end;
+};
+
+// The elements that units [u.first, u.last) stand for when n elements are cut into chunks of a constant size.
+constexpr Range covered(const Units& u, int64_t chunk, int64_t n) {
+  return {u.first * chunk, u.last * chunk < n ? u.last * chunk : n};
+}
+
 template <size_t I, class First, class... Rest>
 struct ParameterAt : ParameterAt<I - 1, Rest...> {};
 template <class First, class... Rest>
