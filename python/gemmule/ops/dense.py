@@ -24,9 +24,7 @@ COMPOSED = ("sigmoid", "gelu", "silu", "mish", "softmax", "log_softmax")
 
 
 @op
-def dense(
-    x: Any, kernel: Any, bias: Any = None, activation: str | None = None, alpha: float | None = None
-) -> Tensor:
+def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None, alpha: float | None = None) -> Tensor:
     """Fully connected transformation: `y = activation(x @ kernel + bias)`.
 
     Args:

@@ -104,7 +104,9 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Tens
                [1., 0.]], dtype=float32)
     """
     if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
-        raise ValueError(f"{where('one_hot')}: num_classes must be a positive integer.{received(num_classes=num_classes)}")
+        raise ValueError(
+            f"{where('one_hot')}: num_classes must be a positive integer.{received(num_classes=num_classes)}"
+        )
     labels, dtype = as_tensor(x), standardize_dtype(dtype)
     labels = labels if labels.dtype.name in ("int32", "int64") else as_tensor(labels, "int32")
     axis = normalize_axis("one_hot", axis, labels.ndim + 1)

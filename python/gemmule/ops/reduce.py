@@ -118,12 +118,13 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product of the elements over axes. Its gradient is right where elements are zero, too.
 
     Args:
-        x: a tensor, array or list; integers become `floatx()`.
+        x: a tensor, array or list.
         axis: one axis, several, or `None` for all.
         keepdims: whether reduced axes stay, with length one.
 
     Returns:
-        A floating tensor. The product of nothing is 1.
+        A tensor of the type of `x` (int32 for booleans and uint8). The product of nothing is 1; integer products are
+        exact up to 2**53.
 
     Raises:
         ValueError: if an axis does not exist.
@@ -132,8 +133,9 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> float(gm.ops.prod([2.0, 3.0, 4.0]))
         24.0
     """
-    x = as_tensor(x)
-    x = x if x.dtype.kind == "f" else as_tensor(x, floatx())
+    x = _summable(as_tensor(x))
+    if x.dtype.kind != "f":
+        return as_tensor(prod(as_tensor(x, "float64"), axis, keepdims), x.dtype)
     return _fold("prod", x, axis, keepdims, _prod_backward)
 
 

@@ -83,7 +83,7 @@ def complete_shape(name: str, shape: tuple[int, ...], newshape: Any) -> tuple[in
     size, known = prod(shape), prod(n for n in wanted if n != -1)
     if -1 in wanted and known == 0:
         raise ValueError(f"{where(name)}: -1 beside a dimension of 0 has no unique meaning; write it out.{evidence}")
-    if (size % known if -1 in wanted else size != known):
+    if size % known if -1 in wanted else size != known:
         raise ValueError(f"{where(name)}: {size} elements do not fit into the shape {wanted}.{evidence}")
     return tuple(size // known if n == -1 else int(n) for n in wanted)
 
@@ -198,9 +198,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     y = empty((x.shape[a] for a in order), x.dtype)
     execute("transpose", [y.array], [x.array], axes=order)
     inverse = tuple(int(a) for a in np.argsort(order))
-    return record(
-        y, (x,), lambda grad: execute("transpose", [grad.buffer(0)], [grad.d], axes=inverse), "transpose"
-    )
+    return record(y, (x,), lambda grad: execute("transpose", [grad.buffer(0)], [grad.d], axes=inverse), "transpose")
 
 
 @op

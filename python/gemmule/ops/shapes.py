@@ -38,7 +38,8 @@ def to_array(value: Any, dtype: Any = None) -> np.ndarray:
     array = np.asarray(value)
     if dtype is None:
         dtype = _natural_dtype(value, array)
-    return np.ascontiguousarray(array, standardize_dtype(dtype)).reshape(array.shape)
+    result = np.ascontiguousarray(array, standardize_dtype(dtype)).reshape(array.shape)
+    return result if result.flags.aligned else result.copy()
 
 
 def _natural_dtype(value: Any, array: np.ndarray) -> str:
@@ -57,16 +58,25 @@ def result_dtype(*values: Any) -> str:
     """The common type of tensors and Python numbers.
 
     Among tensors the wider kind wins (bool < integers < floats). A Python number adopts the tensors' type unless it
-    is of a higher kind: integer tensor with a Python float gives `floatx()`.
+    is of a higher kind, integer tensor with a Python float gives `floatx()`, or does not fit.
     """
     names = [v.dtype.name for v in values if isinstance(v, (Tensor, np.ndarray, np.generic))]
     weak = [v for v in values if not isinstance(v, (Tensor, np.ndarray, np.generic))]
     strongest = max((_supported(n) for n in names), key=_RANK.__getitem__, default="")
     for value in weak:
-        natural = _natural_dtype(value, np.asarray(value))
-        if not strongest or _kind(natural) > _kind(strongest):
+        array = np.asarray(value)
+        natural = _natural_dtype(value, array)
+        if not strongest or _kind(natural) > _kind(strongest) or not _holds(strongest, array):
             strongest = natural
     return strongest
+
+
+def _holds(dtype: str, numbers: np.ndarray) -> bool:
+    """Whether integers fit into an integer type; `uint8_tensor == 300` must not compare with 44."""
+    if numbers.dtype.kind not in "iu" or np.dtype(dtype).kind not in "iu" or not numbers.size:
+        return True
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= numbers.min() and numbers.max() <= limits.max)
 
 
 def _supported(name: str) -> str:
