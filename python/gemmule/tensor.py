@@ -28,11 +28,12 @@ class Tensor:
         array: a C-contiguous NumPy array, used without a copy.
     """
 
-    __slots__ = ("__weakref__", "_array", "logits")
+    __slots__ = ("__weakref__", "_array", "logits", "logits_op")
 
     def __init__(self, array: np.ndarray) -> None:
         self._array = array
         self.logits: Tensor | None = None  # what a softmax or sigmoid was computed from: losses prefer it
+        self.logits_op = ""  # and which of the two it was
 
     @property
     def array(self) -> np.ndarray:

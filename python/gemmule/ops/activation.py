@@ -171,7 +171,7 @@ def sigmoid(x: Any) -> Tensor:
     """
     x = as_float(x)
     y = _from_output("sigmoid", x)
-    y.logits = x
+    y.logits, y.logits_op = x, "sigmoid"
     return y
 
 

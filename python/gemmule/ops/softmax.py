@@ -78,5 +78,5 @@ def _last_axis(name: str, x: Tensor) -> Tensor:
         execute(f"{name}_backward", [grad.buffer(0)], [grad.d, y.array])
 
     if name == "softmax":
-        y.logits = x
+        y.logits, y.logits_op = x, "softmax"
     return record(y, (x,), backward, name)
