@@ -1,0 +1,113 @@
+"""Activation functions under Keras's names, and how layers find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gemmule import ops
+from gemmule.errors import did_you_mean, received
+from gemmule.ops import elu, exponential, leaky_relu, linear, log_softmax, mish, selu, sigmoid, silu, softmax, softplus
+from gemmule.ops import tanh
+from gemmule.tensor import Tensor
+
+__all__ = [
+    "elu", "exponential", "gelu", "leaky_relu", "linear", "log_softmax", "mish", "relu", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "swish", "tanh", "get", "serialize", "deserialize",
+]  # fmt: skip
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
+    """Rectified linear unit with Keras's variations.
+
+    `y = min(x, max_value)` where `x > threshold`, else `negative_slope * (x - threshold)`.
+
+    Args:
+        x: a tensor, array, number or list.
+        negative_slope: slope to the left of the threshold, not negative.
+        max_value: the largest result, or `None`.
+        threshold: where the left part ends.
+
+    Returns:
+        A floating tensor of the shape of `x`.
+
+    Example:
+        >>> gm.activations.relu([-1.0, 3.0, 9.0], max_value=6.0).numpy()
+        array([0., 3., 6.], dtype=float32)
+    """
+    if threshold == 0 and max_value is None:
+        return ops.leaky_relu(x, negative_slope=negative_slope) if negative_slope else ops.relu(x)
+    x = ops.linear(x)
+    y = ops.relu(x) if threshold == 0 else ops.where(x > threshold, x, 0.0)
+    if max_value is not None:
+        y = ops.clip(y, 0.0, max_value)
+    return y - negative_slope * ops.relu(threshold - x) if negative_slope else y
+
+
+def gelu(x: Any, approximate: bool = False) -> Tensor:
+    """Gaussian error linear unit: `y = x · Φ(x)` with the normal distribution's Φ.
+
+    Args:
+        x: a tensor, array, number or list.
+        approximate: whether to use `0.5 x (1 + tanh(sqrt(2/π) (x + 0.044715 x³)))`. As in Keras, the activation is
+            exact by default and `gm.ops.gelu` approximate; PyTorch's is exact.
+
+    Returns:
+        A floating tensor of the shape of `x`.
+
+    Example:
+        >>> gm.activations.gelu([0.0]).numpy()
+        array([0.], dtype=float32)
+
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+    """
+    return ops.gelu(x, approximate=approximate)
+
+
+swish = silu
+
+_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "elu": elu, "exponential": exponential, "gelu": gelu, "leaky_relu": leaky_relu, "linear": linear,
+    "log_softmax": log_softmax, "mish": mish, "relu": relu, "selu": selu, "sigmoid": sigmoid, "silu": silu,
+    "softmax": softmax, "softplus": softplus, "swish": swish, "tanh": tanh,
+}  # fmt: skip
+_NAMES = {function: name for name, function in _FUNCTIONS.items() if name != "swish"}
+_NAMES[ops.relu] = "relu"
+
+
+def get(identifier: Any) -> Callable[..., Any]:
+    """An activation function from its name or from itself.
+
+    Args:
+        identifier: a name, a function of one tensor (an `Activation` or `ReLU` layer is one, too), or `None`.
+
+    Returns:
+        The function; `linear` for `None`.
+
+    Raises:
+        ValueError: for an unknown name.
+        TypeError: for anything else.
+
+    Example:
+        >>> gm.activations.get("relu")([-1.0]).numpy()
+        array([0.], dtype=float32)
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str):
+        if identifier not in _FUNCTIONS:
+            raise ValueError(f"Unknown activation {identifier!r}.{did_you_mean(identifier, _FUNCTIONS)}")
+        return _FUNCTIONS[identifier]
+    if callable(identifier):
+        return identifier
+    raise TypeError(f"An activation is a name such as 'relu', or a function.{received(activation=identifier)}")
+
+
+def serialize(activation: Callable[..., Any]) -> Any:
+    """The name of an activation of gemmule's; any other function stays as it is."""
+    return _NAMES.get(activation, activation)
+
+
+def deserialize(config: Any) -> Callable[..., Any]:
+    """The function that `serialize` described."""
+    return get(config)

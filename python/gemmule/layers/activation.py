@@ -1,0 +1,168 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gemmule import activations, ops
+from gemmule.errors import not_yet, received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import Shape
+from gemmule.tensor import Tensor
+
+
+class _Elementwise(Layer):
+    """A layer whose output has the shape of its input."""
+
+    _wants_floats = True
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def _number(self, argument: str, value: Any, least: float = 0.0) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < float("inf"):
+            raise ValueError(
+                f'{type(self).__name__} (layer "{self.name}"): {argument} must be a number of at least {least:g}.'
+                f"{received(**{argument: value})}"
+            )
+        return float(value)
+
+
+class Activation(_Elementwise):
+    """Applies an activation function.
+
+    Args:
+        activation: name or function.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> gm.layers.Activation("relu")([-1.0, 2.0]).numpy()
+        array([0., 2.], dtype=float32)
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return self.activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"activation": activations.serialize(self.activation)}
+
+
+class ReLU(_Elementwise):
+    """Rectified linear unit with variations: see `gm.activations.relu`.
+
+    Args:
+        max_value: the largest output, or `None`.
+        negative_slope: slope to the left of the threshold.
+        threshold: where the left part ends.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: if an argument is negative.
+
+    Example:
+        >>> gm.layers.ReLU(max_value=6.0)([-1.0, 9.0]).numpy()
+        array([0., 6.], dtype=float32)
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = None if max_value is None else self._number("max_value", max_value)
+        self.negative_slope = self._number("negative_slope", negative_slope)
+        self.threshold = self._number("threshold", threshold)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
+
+
+class LeakyReLU(_Elementwise):
+    """Leaky ReLU: `y = x` where `x > 0`, else `negative_slope * x`.
+
+    Args:
+        negative_slope: not negative. Keras's layer has 0.3, its activation function 0.2, PyTorch's layer 0.01.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: if the slope is negative.
+
+    Example:
+        >>> gm.layers.LeakyReLU(0.5)([-1.0, 2.0]).numpy()
+        array([-0.5,  2. ], dtype=float32)
+
+    Source: Maas, Hannun and Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = self._number("negative_slope", negative_slope)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return activations.relu(inputs, negative_slope=self.negative_slope)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"negative_slope": self.negative_slope}
+
+
+class ELU(_Elementwise):
+    """Exponential linear unit: `y = x` where `x > 0`, else `alpha * (exp(x) - 1)`.
+
+    Args:
+        alpha: a positive number; the output tends to `-alpha` on the left.
+        **kwargs: `name`, `dtype`.
+
+    Example:
+        >>> gm.layers.ELU()([0.0, 2.0]).numpy()
+        array([0., 2.], dtype=float32)
+
+    Source: Clevert, Unterthiner and Hochreiter, "Fast and Accurate Deep Network Learning by ELUs", 2016.
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = self._number("alpha", alpha)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.elu(inputs, alpha=self.alpha) if self.alpha else ops.relu(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"alpha": self.alpha}
+
+
+class Softmax(_Elementwise):
+    """Probabilities from scores: `y = exp(x) / sum(exp(x))` along an axis.
+
+    Args:
+        axis: the axis that sums to one. Several axes are not supported yet.
+        **kwargs: `name`, `dtype`.
+
+    Example:
+        >>> gm.layers.Softmax()([[0.0, 0.0]]).numpy()
+        array([[0.5, 0.5]], dtype=float32)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(axis, (list, tuple)) and len(axis) != 1:
+            raise not_yet("Softmax over several axes")
+        self.axis = axis[0] if isinstance(axis, (list, tuple)) else axis
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.softmax(inputs, axis=self.axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"axis": self.axis}

@@ -1,0 +1,88 @@
+"""Layers that make noise in training and nothing in inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gemmule import ops
+from gemmule.errors import received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import Shape, standardize_shape
+from gemmule.memory import persistent
+from gemmule.random import Stream
+from gemmule.scope import where
+from gemmule.tensor import Tensor
+
+
+class Dropout(Layer):
+    """In training, zeroes each input with probability `rate` and divides the others by `1 - rate`.
+
+    The rate can be changed between batches: `layer.rate = 0.3`.
+
+    Args:
+        rate: a number from 0 to 1. PyTorch's default is 0.5; Keras has none.
+        noise_shape: shape of the pattern of zeros, 1 where it repeats and `None` where it is that of the input: with
+            `(None, 1, None)` the same features are dropped at every step of a sequence.
+        seed: an integer for a pattern that does not depend on `set_random_seed`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: if the rate is not between 0 and 1.
+
+    Example:
+        >>> layer = gm.layers.Dropout(0.5)
+        >>> layer([1.0, 1.0]).numpy()  # inference
+        array([1., 1.], dtype=float32)
+
+    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+    """
+
+    _wants_floats = True
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._rate = persistent((), "float64")  # read by the kernel at each step, so that a change needs no new plan
+        self.rate = rate
+        self.noise_shape = None if noise_shape is None else standardize_shape(tuple(noise_shape))
+        self.seed = seed
+        self._stream = Stream(seed)
+
+    @property
+    def rate(self) -> float:
+        """Probability of a zero."""
+        return float(self._rate)
+
+    @rate.setter
+    def rate(self, value: float) -> None:
+        number = isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
+        if not number or not 0 <= value <= 1:
+            raise ValueError(f'dropout (layer "{self.name}"): rate must be a number from 0 to 1.{received(rate=value)}')
+        self._rate[...] = value
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return inputs
+        if self.noise_shape is None:
+            return ops.dropout(inputs, self._rate, self._stream)
+        pattern = ops.ones(self._pattern_shape(inputs.shape), dtype=inputs.dtype)
+        return inputs * ops.dropout(pattern, self._rate, self._stream)
+
+    def _pattern_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        noise = self.noise_shape or ()
+        if len(noise) != len(shape) or any(n not in (None, 1, d) for n, d in zip(noise, shape)):
+            raise ValueError(
+                f"{where('dropout')}: noise_shape must have one entry for each dimension of the input: its size, 1 or "
+                f"None.{received(noise_shape=self.noise_shape)} The input's shape is {shape}."
+            )
+        return tuple(d if n is None else n for n, d in zip(noise, shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}

@@ -1,0 +1,116 @@
+"""The start of a model: the shape and type of what goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gemmule.errors import not_yet, received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import Shape, SymbolicTensor, is_shape, standardize_shape
+
+
+class InputLayer(Layer):
+    """The first layer of a `Sequential`: says what shape the inputs have, and computes nothing.
+
+    Args:
+        shape: shape of one example; `None` stands for a dimension that may differ from batch to batch.
+        batch_size: number of examples in every batch, when it is fixed.
+        dtype: floating type of the model; inputs of other types are converted.
+        sparse: not supported.
+        ragged: not supported.
+        batch_shape: shape with the batch, instead of `shape` and `batch_size`.
+        input_tensor: not supported yet.
+        optional: not supported yet.
+        name: a unique name.
+
+    Raises:
+        ValueError: if the shape is missing, given twice, or not a shape.
+
+    Example:
+        >>> gm.layers.InputLayer(shape=(28, 28)).batch_shape
+        (None, 28, 28)
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+    ) -> None:
+        refused = {"sparse": sparse, "ragged": ragged, "tensor": input_tensor, "optional": optional}
+        for argument, value in refused.items():
+            if value is not None and value is not False:
+                raise not_yet(f"Input({argument}=...)")
+        super().__init__(dtype=dtype, name=name)
+        self.batch_shape = _batch_shape(shape, batch_size, batch_shape)
+        self.build(self.batch_shape)
+        self._input_shape = self._output_shape = self.batch_shape
+        self.output = SymbolicTensor(self.batch_shape, self.dtype, self)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
+
+
+def Input(  # noqa: N802 - Keras's name
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> SymbolicTensor:
+    """Says what shape the inputs of a `Sequential` have, so that it is built at once.
+
+    Args:
+        shape: shape of one example, such as `(784,)`.
+        batch_size: number of examples in every batch, when it is fixed.
+        dtype: floating type of the model; inputs of other types are converted.
+        sparse: not supported.
+        ragged: not supported.
+        batch_shape: shape with the batch, instead of `shape` and `batch_size`.
+        name: name of the input layer.
+        tensor: not supported yet.
+        optional: not supported yet.
+
+    Returns:
+        A stand-in for the inputs, to be put first into a `Sequential`.
+
+    Example:
+        >>> model = gm.Sequential([gm.Input(shape=(4,)), gm.layers.Dense(3)])
+        >>> model.output_shape
+        (None, 3)
+    """
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name).output
+
+
+def _batch_shape(shape: Any, batch_size: int | None, batch_shape: Any) -> Shape:
+    if (shape is None) == (batch_shape is None):
+        raise ValueError(
+            "Input needs the shape of one example, such as shape=(784,), or batch_shape, and not both."
+            f"{received(shape=shape, batch_shape=batch_shape)}"
+        )
+    given = shape if batch_shape is None else batch_shape
+    if not is_shape(given) or any(d is not None and d < 1 for d in given):
+        cure = f" Write ({given},) for one dimension." if isinstance(given, int) else ""
+        raise ValueError(f"A shape is a tuple of positive integers.{cure}{received(shape=given)}")
+    if batch_shape is not None:
+        if batch_size is not None:
+            raise ValueError(f"Give batch_shape or batch_size, not both.{received(batch_shape=given, batch_size=batch_size)}")
+        return standardize_shape(batch_shape)
+    return standardize_shape((batch_size, *given))

@@ -1,0 +1,110 @@
+"""Layers that only rearrange. They are views: no number is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from gemmule import ops
+from gemmule.errors import received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import Shape
+from gemmule.scope import where
+from gemmule.tensor import Tensor
+
+
+class Flatten(Layer):
+    """Puts all dimensions of each example into one.
+
+    Args:
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`, `input_shape`.
+
+    Input shape:
+        `(batch, d1, d2, ...)`
+
+    Output shape:
+        `(batch, d1 · d2 · ...)`
+
+    Raises:
+        ValueError: for `data_format="channels_first"`.
+
+    Example:
+        >>> gm.layers.Flatten()(np.zeros((2, 28, 28))).shape
+        (2, 784)
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if data_format not in (None, "channels_last"):
+            raise ValueError(
+                "gemmule keeps channels last. Transpose the images once: x = x.transpose(0, 2, 3, 1)."
+                f"{received(data_format=data_format)}"
+            )
+        self.data_format = "channels_last"
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.reshape(inputs, (inputs.shape[0], prod(inputs.shape[1:])))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        rest = input_shape[1:]
+        return (input_shape[0], None if None in rest else prod(rest))  # type: ignore[arg-type]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"data_format": self.data_format}
+
+
+class Reshape(Layer):
+    """Gives each example another shape.
+
+    Args:
+        target_shape: shape of one example, without the batch; one dimension may be -1 and is computed.
+        **kwargs: `name`, `dtype`, `input_shape`.
+
+    Input shape:
+        `(batch, ...)`
+
+    Output shape:
+        `(batch, *target_shape)`
+
+    Raises:
+        ValueError: if `target_shape` is no shape, or does not hold the elements of an example.
+
+    Example:
+        >>> gm.layers.Reshape((2, -1))(np.zeros((5, 6))).shape
+        (5, 2, 3)
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        if shape.count(-1) > 1 or any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape):
+            raise ValueError(
+                f'reshape (layer "{self.name}"): target_shape is a tuple of integers, one of which may be -1.'
+                f"{received(target_shape=target_shape)}"
+            )
+        self.target_shape = shape
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.reshape(inputs, (inputs.shape[0], *self._complete(inputs.shape[1:])))
+
+    def _complete(self, shape: Shape) -> Shape:
+        """The target shape with its -1 filled in."""
+        if None in shape:
+            return tuple(None if d == -1 else d for d in self.target_shape)
+        size, known = prod(shape), prod(d for d in self.target_shape if d != -1)  # type: ignore[arg-type]
+        missing = size // known if known else 0
+        complete = tuple(missing if d == -1 else d for d in self.target_shape)
+        if prod(complete) != size:
+            raise ValueError(
+                f"{where('reshape')}: examples of {size} elements do not fit the target shape {self.target_shape}. "
+                f"Choose dimensions whose product is {size}. Received: input.shape={(None, *shape)}."
+            )
+        return complete
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *self._complete(input_shape[1:]))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"target_shape": self.target_shape}

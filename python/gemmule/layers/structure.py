@@ -1,0 +1,141 @@
+"""Nested inputs and outputs of layers: tensors in lists and dicts, their shapes, and stand-ins for tensors to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gemmule.errors import received
+from gemmule.tensor import Tensor, Variable
+
+Shape = tuple["int | None", ...]
+
+
+class SymbolicTensor:
+    """What `Input` returns: shape and type of a tensor that will come.
+
+    Args:
+        shape: dimensions with the batch; unknown ones are `None`.
+        dtype: its element type.
+        layer: the `InputLayer` behind it.
+    """
+
+    def __init__(self, shape: Shape, dtype: str, layer: Any) -> None:
+        self.shape, self.dtype, self.name = shape, dtype, layer.name
+        self.layer = layer
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions, the batch included."""
+        return len(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise functional_not_yet("The result of Input() has no values")
+
+    def __repr__(self) -> str:
+        return f"<SymbolicTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
+
+
+def functional_not_yet(fact: str) -> NotImplementedError:
+    """The error for a use of `Input` that belongs to the functional API."""
+    return NotImplementedError(
+        f"{fact}. Models that are written as layer(Input(...)) (the functional API) are not supported yet. "
+        "Stack the layers in gm.Sequential([gm.Input(...), ...]), or subclass gm.Model and call them in call()."
+    )
+
+
+def holds_arrays(values: Any) -> bool:
+    """Whether a list or tuple is a structure of tensors rather than numbers that make up one tensor."""
+    return any(
+        isinstance(value, (Tensor, SymbolicTensor, Mapping))
+        or getattr(value, "ndim", 0) > 0
+        or (isinstance(value, (list, tuple)) and holds_arrays(value[:1]))
+        for value in values
+    )
+
+
+def map_tensors(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Applies a function to every tensor, array or list of numbers in a structure of lists, tuples and dicts."""
+    if isinstance(structure, Mapping):
+        return {key: map_tensors(function, value) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)) and holds_arrays(structure):
+        return type(structure)([map_tensors(function, value) for value in structure])
+    return function(structure)
+
+
+def leaves(structure: Any) -> Iterator[Any]:
+    """The leaves of a structure of lists, tuples and dicts."""
+    if isinstance(structure, Mapping):
+        for value in structure.values():
+            yield from leaves(value)
+    elif isinstance(structure, (list, tuple)):
+        for value in structure:
+            yield from leaves(value)
+    else:
+        yield structure
+
+
+def is_shape(value: Any) -> bool:
+    """Whether this is one shape, and not a structure of shapes."""
+    return isinstance(value, (list, tuple)) and all(
+        d is None or (isinstance(d, (int, np.integer)) and not isinstance(d, bool)) for d in value
+    )
+
+
+def map_shapes(function: Callable[[Shape], Any], structure: Any) -> Any:
+    """Applies a function to every shape in a structure."""
+    if is_shape(structure):
+        return function(structure)
+    if isinstance(structure, Mapping):
+        return {key: map_shapes(function, value) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)([map_shapes(function, value) for value in structure])
+    raise ValueError(
+        f"A shape is a tuple of positive integers, with None for the batch.{received(input_shape=structure)}"
+    )
+
+
+def standardize_shape(shape: Any) -> Any:
+    """Shapes as tuples of `int` and `None`, checked."""
+
+    def one(dims: Shape) -> Shape:
+        if any(d is not None and d < 0 for d in dims):
+            raise ValueError(f"The dimensions of a shape are not negative; unknown ones are None.{received(shape=dims)}")
+        return tuple(None if d is None else int(d) for d in dims)
+
+    return map_shapes(one, shape)
+
+
+def batch_shapes(structure: Any) -> Any:
+    """The shapes of tensors with `None` for the batch, in the same structure."""
+    return map_tensors(lambda t: (None, *t.shape[1:]) if t.shape else (), structure)
+
+
+def attributes_of(owner: Any, kinds: tuple[type, ...], skip: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """Objects of some kinds that an object holds, directly or in lists, tuples and dicts, with their paths."""
+    for name, value in vars(owner).items():
+        if name not in skip:
+            yield from _held(name, value, kinds)
+
+
+def _held(path: str, value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, kinds):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _held(f"{path}/{key}", part, kinds)
+    elif isinstance(value, (list, tuple)):
+        for index, part in enumerate(value):
+            yield from _held(f"{path}/{index}", part, kinds)
+
+
+def unique(objects: Any) -> list[Any]:
+    """The objects in order, each once."""
+    return list({id(one): one for one in objects}.values())
+
+
+def count_elements(variables: list[Variable]) -> int:
+    """Numbers held by variables."""
+    return sum(variable.size for variable in variables)

@@ -1,0 +1,170 @@
+"""`Model`: a layer that can be trained, saved and printed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gemmule.errors import did_you_mean, received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import functional_not_yet
+from gemmule.models.summary import print_summary
+from gemmule.models.trainer import Trainer
+from gemmule.saving import weights as weights_file
+from gemmule.tensor import Variable
+
+
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate` and `predict`. Subclass it and call other layers in `call`.
+
+    Args:
+        trainable: whether the weights are trained.
+        dtype: floating type; `gm.config.floatx()` by default. All layers of a model have the same.
+        name: a unique name; made from the class by default.
+
+    Example:
+        >>> class Net(gm.Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.hidden = gm.layers.Dense(32, activation="relu")
+        ...         self.out = gm.layers.Dense(1)
+        ...     def call(self, inputs):
+        ...         return self.out(self.hidden(inputs))
+        >>> Net()(np.zeros((5, 8))).shape
+        (5, 1)
+    """
+
+    _unwatched = frozenset({"stop_training", "run_eagerly", "jit_compile"})  # they change no recorded step
+    _wants_floats = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args or "inputs" in kwargs or "outputs" in kwargs:
+            raise functional_not_yet("gm.Model(inputs, outputs) makes a model from symbolic tensors")
+        super().__init__(**kwargs)
+
+    # ---- Layers ----------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The direct sublayers."""
+        return [layer for _, layer in self._children()]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place.
+
+        Raises:
+            ValueError: if there is none, or both arguments are given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"Give the name of a layer or its index.{received(name=name, index=index)}")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f'"{self.name}" has {len(layers)} layers.{received(index=index)}')
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f'"{self.name}" has no layer {name!r}.{did_you_mean(str(name), [la.name for la in layers])}')
+
+    # ---- Building --------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Creates all weights for inputs of the given shape, by running one example of zeros through `call`.
+
+        Args:
+            input_shape: shape with `None` for the batch; a list or dict of them for several inputs.
+        """
+        self.compute_output_shape(input_shape)
+
+    def _prepare_weights(self, input_shape: Any) -> None:
+        self._check_one_dtype()
+        if type(self).build is not Model.build:
+            self.build(input_shape)  # else the layers are built one by one, as `call` calls them
+
+    def _check_one_dtype(self) -> None:
+        for layer in self._flatten_layers():
+            if layer.dtype != self.dtype:
+                raise ValueError(
+                    f'A model has one floating dtype: "{self.name}" is {self.dtype}, but its layer "{layer.name}" is '
+                    f"{layer.dtype}. Leave out dtype= of the layers, and call gm.config.set_floatx({layer.dtype!r}) "
+                    "before making the model if you want that type for all."
+                )
+
+    # ---- Weights on disk -------------------------------------------------------------------------------------------
+
+    def _named_weights(self) -> dict[str, Variable]:
+        """All variables by the path of layers that leads to them, such as `"dense/kernel"`."""
+        found: dict[str, Variable] = {}
+        _name_weights(self, "", found, set())
+        return found
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Writes all weights to a safetensors file, whole or not at all.
+
+        Args:
+            filepath: the file, usually `something.safetensors`.
+            overwrite: whether an existing file may be replaced.
+
+        Raises:
+            ValueError: if the model has no weights yet, or for the name of an HDF5 file.
+            FileExistsError: if the file exists and `overwrite` is false.
+
+        Example:
+            >>> model.save_weights("model.safetensors")
+        """
+        weights_file.save(self._named_weights(), filepath, overwrite, self.name)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Replaces the weights by those of a file; nothing changes unless all fit.
+
+        Args:
+            filepath: a file written by `save_weights` of a model with the same layers.
+            skip_mismatch: whether to leave weights alone that the file lacks or has in another shape.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file is damaged, or has not the weights of this model; all differences are listed.
+
+        Example:
+            >>> model.load_weights("model.safetensors")
+        """
+        weights_file.load(self._named_weights(), filepath, skip_mismatch, self.name)
+
+    # ---- Printing --------------------------------------------------------------------------------------------------
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Prints the layers with their output shapes and numbers of weights.
+
+        Args:
+            line_length: width of the table.
+            positions: where the columns end, as parts of the width.
+            print_fn: receives the whole text; `print` by default.
+            expand_nested: whether to show the layers inside of nested models, too.
+            show_trainable: whether to add a column that tells which layers are trained.
+            layer_range: names (or regular expressions) of the first and the last layer to show.
+
+        Example:
+            >>> model.summary()
+        """
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+
+def _name_weights(layer: Layer, prefix: str, found: dict[str, Variable], seen: set[int]) -> None:
+    for label, variable in layer._own_variables():
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            found[prefix + label] = variable
+    for label, child in layer._children():
+        if id(child) not in seen:
+            seen.add(id(child))
+            _name_weights(child, f"{prefix}{label}/", found, seen)

@@ -1,0 +1,289 @@
+"""`Sequential`: layers one behind the other."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gemmule import naming, ops
+from gemmule.errors import received
+from gemmule.layers.input import InputLayer
+from gemmule.layers.layer import Layer
+from gemmule.layers.serialization import deserialize, serialize
+from gemmule.layers.structure import Shape, SymbolicTensor, is_shape
+from gemmule.models.model import Model
+from gemmule.scope import layer_scope
+from gemmule.tensor import Tensor
+
+
+class Sequential(Model):
+    """A stack of layers, each of which has one input and one output.
+
+    With an `Input` in front, or `input_shape=` on the first layer, it is built at once; else by its first data.
+
+    Args:
+        layers: the layers, in order.
+        trainable: whether the weights are trained.
+        name: a unique name; `"sequential"` with a number by default.
+
+    Raises:
+        ValueError: if two layers have the same name, or shapes do not fit.
+        TypeError: for something that is no layer.
+
+    Example:
+        >>> model = gm.Sequential([
+        ...     gm.Input(shape=(28, 28)),
+        ...     gm.layers.Flatten(),
+        ...     gm.layers.Dense(10, activation="softmax"),
+        ... ])
+        >>> model(np.zeros((2, 28, 28))).shape
+        (2, 10)
+    """
+
+    _untracked = Model._untracked | {"_stack"}
+
+    def __init__(
+        self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        self._stack: list[Layer] = []
+        self._input_layer: InputLayer | None = None
+        for layer in layers or ():
+            self._append(layer)
+        self._restack()
+        if not trainable:
+            self.trainable = False
+
+    # ---- The stack -------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return list(self._stack)
+
+    def add(self, layer: Any) -> None:
+        """Puts a layer behind the others.
+
+        Raises:
+            ValueError: if its name is taken, or its input does not fit.
+            TypeError: if it is no layer.
+        """
+        self._append(layer)
+        self._restack()
+
+    def pop(self) -> Layer:
+        """Removes the last layer and returns it.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if not self._stack:
+            raise ValueError(f'Sequential model "{self.name}" has no layer to remove.')
+        layer = self._stack.pop()
+        self._restack()
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, SymbolicTensor):
+            layer = layer.layer
+        _check_layer(layer)
+        if layer.dtype != self.dtype:
+            raise ValueError(
+                f'A model has one floating dtype: "{self.name}" is {self.dtype}, but its layer "{layer.name}" is '
+                f"{layer.dtype}. Leave out dtype= of the layers, and call gm.config.set_floatx({layer.dtype!r}) before "
+                "making the model if you want that type for all."
+            )
+        if isinstance(layer, InputLayer):
+            self._set_input(layer)
+            return
+        if not self._stack and self._input_layer is None and layer._input_shape_arg is not None:
+            self._set_input(InputLayer(shape=layer._input_shape_arg, dtype=self.dtype))
+        if any(layer.name == other.name for other in self._stack):
+            raise ValueError(
+                f'The layers of a Sequential model have different names, but "{layer.name}" comes twice. Pass another '
+                f"name= to one of them, and a layer only once.{received(layer=layer)}"
+            )
+        self._stack.append(layer)
+
+    def _set_input(self, layer: InputLayer) -> None:
+        if self._stack or self._input_layer is not None:
+            raise ValueError(
+                f'Sequential model "{self.name}" takes one Input, before all layers. Models with several inputs are '
+                f"subclasses of gm.Model.{received(layer=layer)}"
+            )
+        self._input_layer = layer
+
+    def _restack(self) -> None:
+        """Builds anew after the stack changed."""
+        self.layer_names = tuple(layer.name for layer in self._stack)  # public: a recorded step depends on it
+        self._built, self._build_shape, self._input_shape, self._output_shape = False, None, None, None
+        self._forms = {}
+        if not self._stack:
+            return
+        if self._input_layer is not None:
+            self.build(self._input_layer.batch_shape)
+        elif isinstance(self._stack[0], Model) and is_shape(self._stack[0]._build_shape or 0):
+            self.build(self._stack[0]._build_shape)
+
+    def _children(self) -> list[tuple[str, Layer]]:
+        found = dict(_stack_labels(self._stack))
+        held = {id(layer) for layer in found.values()}
+        found.update((label, layer) for label, layer in super()._children() if id(layer) not in held)
+        return [(label, layer) for label, layer in found.items() if not isinstance(layer, InputLayer)]
+
+    # ---- Shapes ----------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates all weights for inputs of the given shape.
+
+        Args:
+            input_shape: shape with `None` for the batch, such as `(None, 784)`.
+
+        Raises:
+            ValueError: if there are no layers, or shapes do not fit.
+        """
+        input_shape = input_shape or (self._input_layer.batch_shape if self._input_layer else None)
+        if not is_shape(input_shape):
+            raise ValueError(f'"{self.name}" is built for the shape of its one input.{received(input_shape=input_shape)}')
+        if not self._stack:
+            raise ValueError(f'Sequential model "{self.name}" has no layers. Call model.add(layer) first.')
+        if self._input_layer is not None and tuple(input_shape) != self._input_layer.batch_shape:
+            raise ValueError(
+                f'Sequential model "{self.name}" has an Input of shape {self._input_layer.batch_shape} and cannot be '
+                f"built for another one.{received(input_shape=input_shape)}"
+            )
+        shape = tuple(input_shape)
+        for layer in self._stack:
+            shape = _build_layer(layer, shape)
+        self._input_shape, self._output_shape = tuple(input_shape), shape
+
+    def _check_same_shape(self, input_shape: Any) -> None:
+        if input_shape is not None and input_shape != self._build_shape:
+            raise ValueError(
+                f'Sequential model "{self.name}" is already built for the input shape {self._build_shape}.'
+                f"{received(input_shape=input_shape)}"
+            )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        for layer in self._stack:
+            with layer_scope(layer.name):
+                input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    # ---- Computing -------------------------------------------------------------------------------------------------
+
+    def _prepare_weights(self, input_shape: Any) -> None:
+        self._check_one_dtype()
+        if is_shape(input_shape) and self._stack:
+            self.build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = self._checked(inputs)
+        for layer in self._stack:
+            x = layer(x, training=training)
+        return x
+
+    def _checked(self, inputs: Any) -> Tensor:
+        if not self._stack:
+            raise ValueError(f'Sequential model "{self.name}" has no layers. Call model.add(layer) first.')
+        if not isinstance(inputs, Tensor):
+            count = len(inputs) if isinstance(inputs, (list, tuple, Mapping)) else 0
+            raise ValueError(
+                f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or subclass gm.Model.'
+                f"{received(inputs=inputs)}"
+            )
+        expected = self._build_shape
+        if expected is None or _fits(inputs.shape, expected):
+            return inputs
+        if inputs.ndim == 1 and len(expected) == 2 and expected[1] in (1, None):
+            return ops.expand_dims(inputs, -1)
+        raise ValueError(
+            f'Sequential model "{self.name}" expects inputs of shape {expected}. {_cure(inputs.shape, expected)}'
+            f"Received: input.shape={inputs.shape}."
+        )
+
+    # ---- Configuration ---------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        layers = [self._input_layer, *self._stack] if self._input_layer else self._stack
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": [serialize(layer) for layer in layers],
+            "build_input_shape": self._build_shape,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Any:
+        """A model, with fresh weights, from what `get_config` returned."""
+        objects = {"Sequential": Sequential, **(custom_objects or {})}
+        model = cls([deserialize(layer, objects) for layer in config["layers"]], name=config.get("name"))
+        if not model.built and config.get("build_input_shape"):
+            model.build(tuple(config["build_input_shape"]))
+        if not config.get("trainable", True):
+            model._trainable = False
+        return model
+
+
+def _check_layer(layer: Any) -> None:
+    if isinstance(layer, type) and issubclass(layer, Layer):
+        raise TypeError(f"A Sequential model takes layers, not classes. Write {layer.__name__}(...) with its arguments.")
+    if not isinstance(layer, Layer):
+        raise TypeError(f"A Sequential model takes layers.{received(layer=layer)}")
+    parameters = inspect.signature(layer.call).parameters.values()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p.name for p in parameters if p.kind in positional and p.default is p.empty]
+    if len(required) > 1:
+        raise ValueError(
+            f'A layer of a Sequential model has one input, but call() of "{layer.name}" requires {", ".join(required)}. '
+            "Give the others defaults, or subclass gm.Model."
+        )
+
+
+def _stack_labels(stack: list[Layer]) -> list[tuple[str, Layer]]:
+    """Names of layers that are the same whenever the same stack is made: automatic names are counted anew."""
+    taken = {layer._given_name for layer in stack}
+    counts: dict[str, int] = {}
+    labels = []
+    for layer in stack:
+        label = layer._given_name
+        while label is None or (label in taken and layer._given_name is None):
+            base = naming.snake_case(type(layer).__name__)
+            number = counts[base] = counts.get(base, -1) + 1
+            label = f"{base}_{number}" if number else base
+        labels.append((label, layer))
+    return labels
+
+
+def _build_layer(layer: Layer, shape: Any) -> Any:
+    """Builds a layer with all layers inside it, and returns the shape it gives."""
+    with layer_scope(layer.name):
+        if not isinstance(layer, Model):
+            layer.build(shape) if not layer.built else None
+        output_shape = layer.compute_output_shape(shape)
+        if not all(inner.built for inner in layer._flatten_layers()):
+            output_shape = Layer.compute_output_shape(layer, shape)
+    if layer._output_shape is None:
+        layer._input_shape, layer._output_shape = shape, output_shape
+    return output_shape
+
+
+def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(e is None or s == e for s, e in zip(shape, expected))
+
+
+def _cure(shape: tuple[int, ...], expected: Shape) -> str:
+    example = expected[1:]
+    if shape == example:
+        return "Add the batch: x[np.newaxis]. "
+    known = None not in example
+    size = 1
+    for d in shape[1:]:
+        size *= d
+    wanted = 1
+    for d in example:
+        wanted *= d or 1
+    if known and size == wanted:
+        return f"Reshape each example: x.reshape({', '.join(map(str, (-1, *example)))}). "
+    return "Feed data of that shape, or change the Input of the model. "
