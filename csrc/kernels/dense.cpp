@@ -61,8 +61,7 @@ struct DenseForward : DenseProduct<T> {
 template <class T>
 struct DenseBackwardInput : DenseProduct<T> {
   static GemmPlan prepare(const Call& call) {
-    return gemm_plan<T>(
-        {.M = call.leading(1, -1), .N = call.dim(2, 0), .K = call.dim(2, 1), .transpose_b = true});
+    return gemm_plan<T>({.M = call.leading(1, -1), .N = call.dim(2, 0), .K = call.dim(2, 1), .transpose_b = true});
   }
   static void run(T* dx, const T* dz, const T* w, const GemmPlan& plan, const Units& u) {
     gemm_run<T>(plan, {dx, dz, w}, u);
@@ -96,8 +95,7 @@ struct DenseBackwardWeights {
 
   static void run(T* dw, T* db, const T* x, const T* dz, const Args& args, const Units& u) {
     const int64_t sums = u.phase == 0 ? sum_units(args) : 0;
-    if (u.first < sums)
-      sum_columns(db, dz, args.M, args.N, u.first * kSumColumns, min(args.N, u.last * kSumColumns));
+    if (u.first < sums) sum_columns(db, dz, args.M, args.N, u.first * kSumColumns, min(args.N, u.last * kSumColumns));
     if (u.last <= sums) return;
     const Units product{max(u.first - sums, 0), u.last - sums, u.phase, u.shared, u.local};
     gemm_run<T>(args.product, {dw, x, dz}, product);

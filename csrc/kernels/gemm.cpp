@@ -1,8 +1,8 @@
 // gemm: out = act(op(a) · op(b) + bias + residual), one matrix or a batch of them.
 //
 // This file plans a product and holds the strategy that leaves both operands where they lie; gemm_packed.h has those
-// that copy one first, gemm_thin.h those for a single row. What is best depends on how often an element is used again: an element of b serves M rows, so
-// for few rows a copy costs more than it saves.
+// that copy one first, gemm_thin.h those for a single row. What is best depends on how often an element is used again:
+// an element of b serves M rows, so for few rows a copy costs more than it saves.
 #include "gemm.h"
 
 #include "families.h"
@@ -13,17 +13,19 @@ namespace gemmule::GEMMULE_ISA {
 
 namespace {
 
-constexpr int64_t kDepth = 384;          // k of one chain: a panel of b, depth × 32 floats, fills L1
-constexpr int64_t kFewRows = 64;         // up to here b is used too seldom to pay for a copy
-constexpr int64_t kSmallB = 16 * 1024;   // elements of b that stay in the caches without a copy
-constexpr int64_t kTurnedRows = 32;      // rows of a that are cheap to transpose
-constexpr int64_t kShallow = 64;         // K up to which a transposed a is read in place
-constexpr int64_t kFewDots = 3;
-constexpr int64_t kColumns = 4096;       // packed columns of b: with kDepth, 6 MB, a share of L3
-constexpr int64_t kManyUnits = 32;       // enough units for the threads of a large machine
-constexpr int64_t kOwnProduct = 1 << 21; // multiply-adds below which an entry of a batch is one unit
-constexpr int64_t kTurnedDepth = 64;     // rows of k in one unit of the transposing phase
-constexpr int64_t kDotRows = 16;         // rows of one unit of dot products
+constexpr int64_t kDepth = 384;           // k of one chain: a panel of b, depth × 32 floats, fills L1
+constexpr int64_t kFewRows = 192;         // up to here b is used too seldom to pay for a copy
+constexpr int64_t kSmallB = 16 * 1024;    // elements of b that stay in the caches without a copy
+constexpr int64_t kTurnedRows = 128;      // rows of a that are cheap to transpose: b is read in place instead
+constexpr int64_t kShallow = 64;          // K up to which a transposed a is read in place
+constexpr int64_t kFewDots = 3;           // rows for which dot products are worth their horizontal sums
+constexpr int64_t kAliasing = 2048;       // bytes: rows this far apart, or a multiple of it, meet in few sets of L1
+constexpr int64_t kTilesWorthCopy = 5;    // row tiles that use a panel of b
+constexpr int64_t kColumns = 4096;        // packed columns of b: with kDepth, 6 MB, a share of L3
+constexpr int64_t kManyUnits = 32;        // enough units for the threads of a large machine
+constexpr int64_t kOwnProduct = 1 << 21;  // multiply-adds below which an entry of a batch is one unit
+constexpr int64_t kTurnedDepth = 64;      // rows of k in one unit of the transposing phase
+constexpr int64_t kDotRows = 16;          // rows of one unit of dot products
 
 // Multiply-adds a nanosecond on one core, between small products and large ones: for deciding on threads.
 #if defined(__AVX512F__)
@@ -60,7 +62,9 @@ Strategy strategy_for(const GemmShape& s) {
   if (is_dots<T>(s)) return Strategy::dots;
   if (!s.transpose_b) {
     if (s.M == 1 && s.K > 0) return Strategy::row;
-    if (s.transpose_a ? s.K <= kShallow : (s.M <= kFewRows || s.K * s.N <= kSmallB)) return Strategy::in_place;
+    const bool small_b = s.K * s.N <= kSmallB;
+    if (s.transpose_a ? s.K <= kShallow || (small_b && s.K <= kDepth) : small_b || s.M <= kFewRows)
+      return Strategy::in_place;
   } else if (!s.transpose_a && s.M <= kTurnedRows && s.batch == 1) {
     return Strategy::turned;
   }
@@ -71,14 +75,22 @@ template <class T>
 void lay_grid(GemmPlan& p) {
   p.row_blocks = p.column_blocks = 1;
   switch (p.strategy) {
-    case Strategy::row: p.column_blocks = strips_of<T>(p.N); break;
-    case Strategy::dots: p.row_blocks = ceil_div(max(p.M, p.N), kDotRows); break;
-    case Strategy::turned: p.row_blocks = row_tiles(p.N); break;
+    case Strategy::row:
+      p.column_blocks = strips_of<T>(p.N);
+      break;
+    case Strategy::dots:
+      p.row_blocks = ceil_div(max(p.M, p.N), kDotRows);
+      break;
+    case Strategy::turned:
+      p.row_blocks = row_tiles(p.N);
+      break;
     case Strategy::in_place:
       // A transposed a goes by rows of tiles, so that each unit writes whole rows of out: the gradient of a weight,
       // whose update is cut the same way.
       if (!p.transpose_a) p.column_blocks = ceil_div(p.N, kTileColumns<T>);
-      p.row_blocks = p.transpose_a ? row_tiles(p.M) : max(ceil_div(p.M, kFewRows), min(row_tiles(p.M), ceil_div(kManyUnits, max(p.column_blocks, 1))));
+      p.row_blocks = p.transpose_a ? row_tiles(p.M)
+                                   : max(ceil_div(p.M, kFewRows),
+                                         min(row_tiles(p.M), ceil_div(kManyUnits, max(p.column_blocks, 1))));
       break;
     case Strategy::packed:
     case Strategy::packed_own:
@@ -92,9 +104,10 @@ void lay_grid(GemmPlan& p) {
 
 // --- nothing packed ------------------------------------------------------------------------------------------------
 
-// out (M, N): rows [i0, i1), columns [j0, j1), panel by panel.
+// out (M, N): rows [i0, i1), columns [j0, j1), panel by panel. `scratch` takes a panel of b when it is to be copied.
 template <class T>
-void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                       T* scratch) {
   const Reading reading = p.transpose_a ? Reading::by_depth : Reading::by_rows;
   const int64_t a_row = p.transpose_a ? 1 : p.K, a_depth = p.transpose_a ? p.M : 1;
   const int64_t rows = i1 - i0, tiles = row_tiles(rows);
@@ -110,6 +123,12 @@ void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, 
       const int64_t k = block * p.depth;
       job.K = min(p.K - k, p.depth);
       job.b = m.b + k * p.N + j;
+      if (p.copy_b) {
+        pack_columns(scratch, job.b, p.N, false, job.K, min(j1 - j, kTileColumns<T>));
+        job.b = scratch;
+        job.b_stride = kTileColumns<T>;
+        job.b_ahead = kAheadPacked * kTileColumns<T>;
+      }
       for (int64_t tile = 0; tile < tiles; ++tile) {
         const int64_t i = i0 + row_of_tile(rows, tiles, tile), end = i0 + row_of_tile(rows, tiles, tile + 1);
         job.a = m.a + i * a_row + k * a_depth;
@@ -129,7 +148,7 @@ GemmOperands<T> entry_of(const GemmPlan& p, const GemmOperands<T>& m, int64_t en
 
 // The strategies that need no phases: row blocks [r0, r1) of one column block.
 template <class T>
-void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t r1, int64_t column_block) {
+void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t r1, int64_t column_block, T* scratch) {
   int64_t i0 = p.M * r0 / p.row_blocks, i1 = p.M * r1 / p.row_blocks, j0 = 0, j1 = p.N;
   Epilogue<T> epilogue = epilogue_of(p, m);
   if (p.depth_blocks == 1) epilogue.bias = nullptr;  // the tiles have added it
@@ -140,7 +159,7 @@ void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t 
   } else if (p.strategy == Strategy::in_place) {
     if (p.column_blocks > 1) j0 = column_block * kTileColumns<T>;
     if (p.column_blocks > 1) j1 = min(p.N, j0 + kTileColumns<T>);
-    multiply_in_place(p, m, i0, i1, j0, j1);
+    multiply_in_place(p, m, i0, i1, j0, j1, scratch);
   } else {
     epilogue.bias = m.bias;
     const int64_t many = max(p.M, p.N), first = many * r0 / p.row_blocks, last = many * r1 / p.row_blocks;
@@ -157,11 +176,11 @@ void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t 
 // Units go down the columns first, and those of one column block are done together: its panel of b stays in L1.
 // Products that are one block wide write row after row instead.
 template <class T>
-void run_grid(const GemmPlan& p, const GemmOperands<T>& m, int64_t first, int64_t last) {
+void run_grid(const GemmPlan& p, const GemmOperands<T>& m, int64_t first, int64_t last, T* scratch) {
   while (first < last) {
     const int64_t column = first / p.row_blocks, entry = column / p.column_blocks, begin = column * p.row_blocks;
     const int64_t end = p.transpose_a ? first + 1 : min(last, begin + p.row_blocks);
-    run_cells(p, entry_of(p, m, entry), first - begin, end - begin, column % p.column_blocks);
+    run_cells(p, entry_of(p, m, entry), first - begin, end - begin, column % p.column_blocks, scratch);
     first = end;
   }
 }
@@ -185,6 +204,7 @@ GemmPlan gemm_plan(const GemmShape& shape) {
   p.depth = max(16, round_up(ceil_div(s.K, p.depth_blocks), 16));
   p.depth_blocks = max(1, ceil_div(s.K, p.depth));
   lay_grid<T>(p);
+  p.copy_b = !s.transpose_a && s.N * sizeof(T) % kAliasing == 0 && row_tiles(s.M) > kTilesWorthCopy;
   return p;
 }
 
@@ -197,8 +217,7 @@ template <class T>
 int64_t gemm_units(const GemmPlan& p, int phase) {
   if (p.M == 0 || p.N == 0) return 0;
   if (p.strategy == Strategy::packed_own) return p.batch;
-  if (p.strategy == Strategy::turned && phase == 0)
-    return ceil_div(p.M, kTileColumns<T>) * ceil_div(p.K, kTurnedDepth);
+  if (p.strategy == Strategy::turned && phase == 0) return ceil_div(p.M, kTileColumns<T>) * ceil_div(p.K, kTurnedDepth);
   if (p.strategy == Strategy::packed)
     return phase % 2 == 0 ? block_of_phase<T>(p, phase / 2).panels : p.row_blocks * p.column_blocks;
   return p.batch * p.row_blocks * p.column_blocks;
@@ -213,9 +232,14 @@ int64_t gemm_shared_bytes(const GemmPlan& p) {
 template <class T>
 int64_t gemm_local_bytes(const GemmPlan& p) {
   switch (p.strategy) {
-    case Strategy::packed: return packed_rows_bytes<T>(p);
-    case Strategy::packed_own: return packed_rows_bytes<T>(p) + p.depth * p.columns * sizeof(T);
-    default: return 0;
+    case Strategy::in_place:
+      return p.copy_b ? p.depth * kTileColumns<T> * sizeof(T) : 0;
+    case Strategy::packed:
+      return packed_rows_bytes<T>(p);
+    case Strategy::packed_own:
+      return packed_rows_bytes<T>(p) + p.depth * p.columns * sizeof(T);
+    default:
+      return 0;
   }
 }
 
@@ -252,15 +276,15 @@ void gemm_run(const GemmPlan& p, const GemmOperands<T>& m, const Units& u) {
     }
     return;
   }
-  run_grid(p, m, u.first, u.last);
+  run_grid(p, m, u.first, u.last, local);
 }
 
-#define GEMMULE_GEMM(T)                                                                    \
-  template GemmPlan gemm_plan<T>(const GemmShape&);                                        \
-  template int64_t gemm_units<T>(const GemmPlan&, int);                                    \
-  template int64_t gemm_shared_bytes<T>(const GemmPlan&);                                  \
-  template int64_t gemm_local_bytes<T>(const GemmPlan&);                                   \
-  template double gemm_cost<T>(const GemmPlan&);                                           \
+#define GEMMULE_GEMM(T)                                   \
+  template GemmPlan gemm_plan<T>(const GemmShape&);       \
+  template int64_t gemm_units<T>(const GemmPlan&, int);   \
+  template int64_t gemm_shared_bytes<T>(const GemmPlan&); \
+  template int64_t gemm_local_bytes<T>(const GemmPlan&);  \
+  template double gemm_cost<T>(const GemmPlan&);          \
   template void gemm_run<T>(const GemmPlan&, const GemmOperands<T>&, const Units&);
 GEMMULE_GEMM(float)
 #if !defined(__AVX2__)

@@ -34,10 +34,11 @@ struct GemmPlan {
   Strategy strategy;
   int64_t batch, M, N, K;
   int64_t transpose_a, transpose_b;
-  int64_t a_step, b_step;              // elements from one batch entry to the next
-  int64_t depth, depth_blocks;         // how K is cut
-  int64_t row_blocks, column_blocks;   // the grid of units of one matrix
-  int64_t columns, wide_blocks;        // packed: columns of b packed at a time
+  int64_t a_step, b_step;             // elements from one batch entry to the next
+  int64_t depth, depth_blocks;        // how K is cut
+  int64_t row_blocks, column_blocks;  // the grid of units of one matrix
+  int64_t copy_b;                     // in_place: copy b after all, panel by panel
+  int64_t columns, wide_blocks;       // packed: columns of b packed at a time
   Activation activation = Activation::linear;
   double alpha = 0;
 };

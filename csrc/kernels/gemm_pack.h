@@ -23,8 +23,10 @@ void pack_rows(T* out, const T* a, int64_t stride, bool transposed, int64_t rows
       transpose<T>(block);
 #pragma GCC unroll 16
       for (int q = 0; q < L; ++q) {
-        if (rows <= L) store<T>(out + (k + q) * rows, block[q]);
-        else store_partial<T>(out + (k + q) * rows + i, block[q], rows - i);
+        if (rows <= L)
+          store<T>(out + (k + q) * rows, block[q]);
+        else
+          store_partial<T>(out + (k + q) * rows + i, block[q], rows - i);
       }
     }
   }

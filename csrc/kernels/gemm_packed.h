@@ -12,9 +12,9 @@
 
 namespace gemmule::GEMMULE_ISA {
 
-constexpr int64_t kAhead = 64;                   // rows of an unpacked b to prefetch: an L3 latency of tile steps
-constexpr int64_t kAheadPacked = 8;              // rows of a packed panel
-constexpr int64_t kRowsInL2 = 512 * 1024;        // bytes of packed a at a time: half of a common L2
+constexpr int64_t kAhead = 64;             // rows of an unpacked b to prefetch: an L3 latency of tile steps
+constexpr int64_t kAheadPacked = 8;        // rows of a packed panel
+constexpr int64_t kRowsInL2 = 512 * 1024;  // bytes of packed a at a time: half of a common L2
 
 template <class T>
 Epilogue<T> epilogue_of(const GemmPlan& p, const GemmOperands<T>& m) {
@@ -95,7 +95,7 @@ int64_t tiles_in_l2(const GemmPlan& p) {
 
 template <class T>
 int64_t packed_rows_bytes(const GemmPlan& p) {
-  return round_up((tiles_in_l2<T>(p) * kTileRows * p.depth + kLanes<T>) * sizeof(T), 64);
+  return round_up((tiles_in_l2<T>(p) * kTileRows * p.depth + kLanes<T>)*sizeof(T), 64);
 }
 
 template <class T>

@@ -17,8 +17,8 @@ constexpr int kStripVectors = 12;
 template <class T>
 struct StripJob {
   int64_t K;
-  const T* x;       // (K,)
-  const T* b;       // b[k * stride + j]
+  const T* x;  // (K,)
+  const T* b;  // b[k * stride + j]
   int64_t stride;
   const T* addend;  // like out, or nullptr
   T* out;           // V vectors, the last with `lanes` lanes
@@ -71,8 +71,13 @@ void multiply_row(const GemmPlan& p, const GemmOperands<T>& m, int64_t j0, int64
   const int64_t vectors = ceil_div(j1 - j0, kLanes<T>);
   for (int64_t k = 0; k < p.K; k += p.depth) {
     const T* addend = k > 0 ? m.out + j0 : p.depth_blocks == 1 && m.bias ? m.bias + j0 : nullptr;
-    const StripJob<T> job{min(p.depth, p.K - k), m.a + k,     m.b + k * p.N + j0, p.N, addend,
-                          m.out + j0,            j1 - j0 - (vectors - 1) * kLanes<T>};
+    const StripJob<T> job{min(p.depth, p.K - k),
+                          m.a + k,
+                          m.b + k * p.N + j0,
+                          p.N,
+                          addend,
+                          m.out + j0,
+                          j1 - j0 - (vectors - 1) * kLanes<T>};
     StripsOf<T, typename MakeIndices<kStripVectors>::type>::table[vectors - 1](job);
   }
 }
