@@ -143,8 +143,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     """
     if step == 0:
         raise ValueError(f"{where('arange')}: step must not be 0.{received(start=start, stop=stop, step=step)}")
-    bounds = (0, start) if stop is None else (start, stop)
-    values = np.arange(*(b.item() if isinstance(b, Tensor) else b for b in bounds), step)
+    bounds: list[Any] = [0, start] if stop is None else [start, stop]
+    first, end = (bound.item() if isinstance(bound, Tensor) else bound for bound in bounds)
+    values = np.arange(first, end, step)
     natural = floatx() if values.dtype.kind == "f" else "int32"
     return Tensor(values.astype(standardize_dtype(dtype or natural)))
 

@@ -135,7 +135,8 @@ def divide(x1: Any, x2: Any) -> Tensor:
             minus_b = compute("negative", b, shape=b.shape, dtype=b.dtype)
             give_computed(grad, 1, "divide", moment, minus_b, shape=y.shape)
 
-    return _binary("divide", *(as_float(x) for x in as_tensors(x1, x2)), backward)
+    t1, t2 = as_tensors(x1, x2)
+    return _binary("divide", as_float(t1), as_float(t2), backward)
 
 
 @op

@@ -99,11 +99,15 @@ def install() -> None:
         setattr(Tensor, f"__{python_name}__", _forward(name))
     for python_name, name in _BINARY.items():
         setattr(Tensor, f"__r{python_name}__", _reflected(name))
-    Tensor.__neg__ = lambda self: OPS["negative"](self)  # type: ignore[attr-defined]
-    Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
-    Tensor.__abs__ = lambda self: OPS["abs"](self)  # type: ignore[attr-defined]
-    Tensor.__invert__ = lambda self: OPS["logical_not"](self)  # type: ignore[attr-defined]
-    Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
-    Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
-    Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
-    Tensor.__hash__ = lambda self: id(self)  # type: ignore[method-assign] - defining __eq__ would clear it
+    others = {
+        "__neg__": lambda self: OPS["negative"](self),
+        "__pos__": lambda self: self,
+        "__abs__": lambda self: OPS["abs"](self),
+        "__invert__": lambda self: OPS["logical_not"](self),
+        "__getitem__": _getitem,
+        "__array_ufunc__": _array_ufunc,
+        "__array_function__": _array_function,
+        "__hash__": lambda self: id(self),  # defining __eq__ would clear it
+    }
+    for python_name, function in others.items():
+        setattr(Tensor, python_name, function)

@@ -1,0 +1,554 @@
+"""THE table: one row and more for every op.
+
+A row says how an op is called, how its inputs are drawn, how exact its results must be, and how much work it is. From
+it come the comparison of the backends on every ISA level, gradients against finite differences, values against PyTorch
+and Keras, fuzzing, and the benchmark of the op. A new op needs a row and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gemmule.ops.registry import OPS
+from gemmule.random import Stream
+from gemmule.tensor import Tensor
+
+Shape = tuple[int, ...]
+Draw = Callable[[np.random.Generator, Shape], np.ndarray]
+
+FLOATS = ("float32", "float64")
+INTEGERS = ("int32", "int64")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input: its shape, how to draw it, and its type (`None`: the type the row is tested with)."""
+
+    shape: Shape
+    draw: Draw
+    dtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to call an op.
+
+    Args:
+        op: name in `OPS`.
+        inputs: the tensors it takes.
+        arguments: keyword arguments.
+        tag: tells rows of one op apart.
+        call: how to call it, when that is not `op(*tensors, **arguments)`.
+        dtypes: types the row is tested with.
+        tolerance: largest error, relative to the largest value, by type. 0 asks for the same values.
+        gradient_tolerance: the same for gradients.
+        smooth: whether the function has a derivative everywhere; if not, inputs keep off its kinks.
+        differentiable: whether gradients exist.
+        exact_oracle: whether the reference in float64 says what float32 should give. Not for random numbers.
+        bench: shapes of the inputs for the benchmark and the tests with several threads; empty: none.
+        flops: work per call from the input arrays and the result; comparisons and exponentials count as one.
+        fuzz: other shapes of the inputs (and arguments) the row must work with, drawn at random.
+    """
+
+    op: str
+    inputs: tuple[Input, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    tag: str = ""
+    call: Callable[..., Tensor] | None = None
+    dtypes: tuple[str, ...] = FLOATS
+    tolerance: Mapping[str, float] = field(default_factory=lambda: CLOSE)
+    gradient_tolerance: Mapping[str, float] = field(default_factory=lambda: CLOSE)
+    smooth: bool = True
+    differentiable: bool = True
+    exact_oracle: bool = True
+    bench: tuple[Shape, ...] = ()
+    flops: Callable[[Sequence[np.ndarray], np.ndarray], float] = lambda inputs, out: out.size
+    fuzz: Callable[[np.random.Generator], tuple[Sequence[Shape], Mapping[str, Any]]] | None = None
+
+    @property
+    def id(self) -> str:
+        """Name of the row in reports."""
+        return f"{self.op}-{self.tag}" if self.tag else self.op
+
+    def draw(
+        self, rng: np.random.Generator, dtype: str, shapes: Sequence[Shape] | None = None
+    ) -> list[np.ndarray]:
+        """Input arrays of the row's shapes, or of others."""
+        shapes = shapes if shapes is not None else [i.shape for i in self.inputs]
+        return [
+            np.ascontiguousarray(i.draw(rng, tuple(shape)), i.dtype or dtype).reshape(shape)
+            for i, shape in zip(self.inputs, shapes, strict=True)
+        ]
+
+    def __call__(self, tensors: Sequence[Any], arguments: Mapping[str, Any] | None = None) -> Tensor:
+        """Calls the op."""
+        function = self.call or OPS[self.op]
+        return function(*tensors, **(self.arguments if arguments is None else arguments))
+
+    def bytes(self, inputs: Sequence[np.ndarray], out: np.ndarray) -> float:
+        """Memory that must be touched: every input read and the result written once."""
+        return sum(a.nbytes for a in inputs) + out.nbytes
+
+
+# ---- Tolerances --------------------------------------------------------------------------------------------------
+
+CLOSE = {"float32": 1e-6, "float64": 1e-14}
+EXACT = {"float32": 0.0, "float64": 0.0, "int32": 0.0, "int64": 0.0, "uint8": 0.0, "bool": 0.0}
+SUMS = {"float32": 5e-6, "float64": 1e-13}  # long sums in another order
+
+# ---- How to draw -------------------------------------------------------------------------------------------------
+
+
+def normal(*shape: int) -> Input:
+    """Standard normal numbers."""
+    return Input(shape, lambda rng, s: rng.standard_normal(s))
+
+
+def positive(*shape: int) -> Input:
+    """Numbers from 0.5 to 2."""
+    return Input(shape, lambda rng, s: rng.uniform(0.5, 2, s))
+
+
+def off_zero(*shape: int) -> Input:
+    """Numbers of both signs, at least 0.1 from zero, where many functions have a kink."""
+    return Input(shape, lambda rng, s: rng.choice([-1, 1], s) * rng.uniform(0.1, 3, s))
+
+
+def apart(*shape: int, offset: float = 0.0) -> Input:
+    """Different numbers a tenth apart: extremes are unique. Two inputs of different `offset` never meet."""
+    return Input(shape, lambda rng, s: (rng.permutation(prod(s)).reshape(s) - prod(s) // 2) / 8 + offset)
+
+
+def within(low: float, high: float, *shape: int) -> Input:
+    """Uniform numbers from an interval."""
+    return Input(shape, lambda rng, s: rng.uniform(low, high, s))
+
+
+def probabilities(*shape: int) -> Input:
+    """Positive rows that sum to one."""
+    return Input(shape, lambda rng, s: rng.dirichlet(np.ones(s[-1]), s[:-1]))
+
+
+def integers(low: int, high: int, *shape: int, dtype: str | None = "int32") -> Input:
+    """Integers from `low` up to, but without, `high`."""
+    return Input(shape, lambda rng, s: rng.integers(low, high, s), dtype)
+
+
+def booleans(*shape: int) -> Input:
+    """True and false."""
+    return Input(shape, lambda rng, s: rng.integers(0, 2, s), "bool")
+
+
+# ---- Shapes for fuzzing ------------------------------------------------------------------------------------------
+
+LENGTHS = (0, 1, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100)
+
+
+def some_length(rng: np.random.Generator, least: int = 0) -> int:
+    """A length, mostly beside a multiple of the vector width."""
+    return int(rng.choice([n for n in LENGTHS if n >= least]))
+
+
+def some_shape(rng: np.random.Generator, least_rank: int = 0, most_rank: int = 4, least: int = 0) -> Shape:
+    """A shape of at most about 100,000 elements."""
+    rank = int(rng.integers(least_rank, most_rank + 1))
+    while True:
+        shape = tuple(some_length(rng, least) for _ in range(rank))
+        if prod(shape) <= 100_000:
+            return shape
+
+
+def any_shape(count: int = 1, least_rank: int = 0, least: int = 0) -> Callable[..., Any]:
+    """`count` inputs of one shape."""
+    return lambda rng: ([some_shape(rng, least_rank, least=least)] * count, {})
+
+
+def broadcastable(count: int) -> Callable[..., Any]:
+    """`count` shapes that broadcast together."""
+
+    def shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+        full = some_shape(rng)
+        cut = [tuple(1 if rng.random() < 0.3 else n for n in full)[rng.integers(0, len(full) + 1) :] for _ in range(count)]
+        return [cut[i] if rng.random() < 0.6 else full for i in range(count)], {}
+
+    return shapes
+
+
+def with_axes(least: int = 0, several: bool = True) -> Callable[..., Any]:
+    """One shape and axes to reduce."""
+
+    def shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+        shape = some_shape(rng, 1, least=least)
+        count = int(rng.integers(1, len(shape) + 1)) if several else 1
+        axes = tuple(int(a) for a in rng.permutation(len(shape))[:count])
+        axis = None if rng.random() < 0.2 else axes if several else axes[0]
+        return [shape], {"axis": axis, "keepdims": bool(rng.integers(2))}
+
+    return shapes
+
+
+def matrix_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Two stacks of matrices that can be multiplied."""
+    m, k, n = (some_length(rng) for _ in range(3))
+    batch = tuple(int(rng.integers(1, 4)) for _ in range(rng.integers(0, 3)))
+    left = tuple(1 if rng.random() < 0.3 else b for b in batch)[rng.integers(0, len(batch) + 1) :]
+    shapes = [(*batch, m, k), (*left, k, n)]
+    return (shapes if rng.random() < 0.5 else [(*left, m, k), (*batch, k, n)]), {}
+
+
+def dense_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Inputs, kernel and bias."""
+    k, n = some_length(rng), some_length(rng)
+    rows = tuple(some_length(rng) for _ in range(rng.integers(1, 3)))
+    return [(*rows, k), (k, n), (n,)], {}
+
+
+def labelled_rows(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Logits of at least five classes, and labels."""
+    rows = some_shape(rng, 1, 2)
+    return [(*rows, some_length(rng, 5)), rows], {}
+
+
+def joined(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Three shapes equal but along one axis."""
+    shape = some_shape(rng, 1, 3)
+    axis = int(rng.integers(len(shape)))
+    return [(*shape[:axis], some_length(rng), *shape[axis + 1 :]) for _ in range(3)], {"axis": axis}
+
+
+def permuted(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """A shape and an order of its axes."""
+    shape = some_shape(rng)
+    return [shape], {"axes": tuple(int(a) for a in rng.permutation(len(shape)))}
+
+
+def taken(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """A shape, the shape of indices into it, and an axis of at least three entries."""
+    shape = some_shape(rng, 1, 3, least=3)
+    return [shape, some_shape(rng, 0, 2)], {"axis": int(rng.integers(len(shape)))}
+
+
+def cut_out(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """A shape and a slice of each of its axes, of any step."""
+    shape = some_shape(rng)
+    bounds = [sorted(int(b) for b in rng.integers(0, n + 1, 2)) for n in shape]
+    steps = [int(rng.choice([-3, -1, 1, 2])) for _ in shape]
+    key = tuple(slice(a, b, s) if s > 0 else slice(b, a, s) for (a, b), s in zip(bounds, steps))
+    return [shape], {"key": key}
+
+
+# ---- Rows: arithmetic --------------------------------------------------------------------------------------------
+
+S = (5, 37)  # neither a multiple of a vector nor shorter than one
+BIG = (640, 500)
+
+
+def binary(op: str, draw: Callable[..., Input] = normal, second: Callable[..., Input] | None = None, **more: Any) -> list[Row]:
+    """Equal shapes, a row against a column, a scalar."""
+    second = second or draw
+    more = {"bench": (BIG, BIG), "fuzz": broadcastable(2), **more}
+    return [
+        Row(op, (draw(*S), second(*S)), **more),
+        Row(op, (draw(5, 1, 7), second(3, 1)), tag="broadcast", **{**more, "bench": (BIG, BIG[1:])}),
+        Row(op, (draw(*S), second()), tag="scalar", **{**more, "bench": (BIG, ())}),
+    ]
+
+
+def unary(op: str, draw: Callable[..., Input], **more: Any) -> Row:
+    """One row for an op on each element."""
+    return Row(op, (draw(*S),), **{"bench": (BIG,), "fuzz": any_shape(), **more})
+
+
+def integral(op: str, count: int, **more: Any) -> Row:
+    """An op on integers."""
+    return Row(
+        op,
+        tuple(integers(-9, 9, *S, dtype=None) for _ in range(count)),
+        tag="integers",
+        dtypes=INTEGERS,
+        tolerance=EXACT,
+        differentiable=False,
+        **more,
+    )
+
+
+def comparison(op: str) -> list[Row]:
+    """Ties included; floats, integers, bytes and booleans."""
+    few = {"tolerance": EXACT, "differentiable": False}
+    return [
+        Row(op, (integers(-3, 3, *S, dtype=None), integers(-3, 3, 37, dtype=None)), dtypes=(*FLOATS, *INTEGERS),
+            bench=(BIG, BIG), fuzz=broadcastable(2), **few),
+        Row(op, (integers(0, 3, *S, dtype="uint8"), integers(0, 3, *S, dtype="uint8")), tag="uint8", dtypes=("uint8",), **few),
+        Row(op, (booleans(*S), booleans(*S)), tag="bool", dtypes=("bool",), **few),
+    ]  # fmt: skip
+
+
+ARITHMETIC = [
+    *binary("add", tolerance=EXACT),
+    *binary("subtract", tolerance=EXACT),
+    *binary("multiply", tolerance=EXACT),
+    *binary("divide", normal, off_zero, tolerance=EXACT),
+    *binary("power", positive, normal, tolerance={"float32": 2e-6, "float64": 1e-14},
+            gradient_tolerance={"float32": 5e-6, "float64": 1e-13}, bench=((200, 500), (200, 500))),
+    Row("power", (off_zero(*S),), {"x2": 3.0}, tag="cube", fuzz=any_shape()),
+    Row("power", (off_zero(*S),), {"x2": 2}, tag="square", tolerance=EXACT, fuzz=any_shape()),
+    *binary("maximum", lambda *s: apart(*s), lambda *s: apart(*s, offset=0.06), tolerance=EXACT, smooth=False),
+    *binary("minimum", lambda *s: apart(*s), lambda *s: apart(*s, offset=0.06), tolerance=EXACT, smooth=False),
+    *(integral(op, 2) for op in ("add", "subtract", "multiply", "maximum", "minimum")),
+    *(row for op in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal") for row in comparison(op)),
+    *(Row(op, (booleans(*S), booleans(37)), dtypes=("bool",), tolerance=EXACT, differentiable=False, bench=(BIG, BIG),
+          fuzz=broadcastable(2)) for op in ("logical_and", "logical_or")),
+    Row("logical_not", (booleans(*S),), dtypes=("bool",), tolerance=EXACT, differentiable=False, bench=(BIG,),
+        fuzz=any_shape()),
+    Row("where", (booleans(*S), normal(*S), normal(37)), tolerance=EXACT, bench=(BIG, BIG, BIG), fuzz=broadcastable(3)),
+    Row("where", (booleans(5, 1), normal(), normal(1, 7)), tag="broadcast", tolerance=EXACT, fuzz=broadcastable(3)),
+    unary("negative", normal, tolerance=EXACT),
+    unary("abs", off_zero, tolerance=EXACT, smooth=False),
+    unary("sign", off_zero, tolerance=EXACT, smooth=False),
+    unary("square", normal, tolerance=EXACT),
+    unary("sqrt", positive, tolerance=EXACT),
+    unary("exp", normal),
+    unary("log", positive),
+    unary("reciprocal", off_zero, tolerance=EXACT),
+    *(integral(op, 1) for op in ("negative", "abs", "sign", "square")),
+    unary("clip", lambda *s: apart(*s, offset=0.06), arguments={"x_min": -3.5, "x_max": 4.0}, tolerance=EXACT, smooth=False),
+    Row("clip", (apart(*S), apart(37, offset=-2.06)), {"x_max": 4.03}, tag="tensor", tolerance=EXACT, smooth=False),
+]  # fmt: skip
+
+# ---- Rows: activations, softmax ----------------------------------------------------------------------------------
+
+ACTIVATION = [
+    unary("linear", normal, tolerance=EXACT, bench=()),
+    unary("relu", off_zero, tolerance=EXACT, smooth=False),
+    unary("leaky_relu", off_zero, smooth=False),
+    unary("leaky_relu", off_zero, smooth=False, arguments={"negative_slope": 0.01}, tag="flat", bench=()),
+    unary("elu", off_zero),
+    unary("elu", off_zero, smooth=False, arguments={"alpha": 0.5}, tag="half", bench=()),
+    unary("selu", off_zero, smooth=False),
+    unary("sigmoid", normal),
+    unary("tanh", normal),
+    unary("softplus", normal),
+    unary("exponential", normal),
+    unary("gelu", normal),
+    unary("gelu", normal, arguments={"approximate": False}, tag="exact"),
+    unary("silu", normal),
+    unary("mish", normal),
+    unary("softmax", lambda *s: within(-4, 4, *s), fuzz=any_shape(least_rank=1), tolerance=SUMS, gradient_tolerance=SUMS),
+    unary("softmax", normal, arguments={"axis": 0}, tag="axis", fuzz=any_shape(least_rank=1), tolerance=SUMS,
+          gradient_tolerance=SUMS, bench=()),
+    unary("log_softmax", lambda *s: within(-4, 4, *s), fuzz=any_shape(least_rank=1), tolerance=SUMS,
+          gradient_tolerance=SUMS),
+]  # fmt: skip
+
+# ---- Rows: matrices ----------------------------------------------------------------------------------------------
+
+
+def gemm_flops(inputs: Sequence[np.ndarray], out: np.ndarray) -> float:
+    """Multiplications and additions of a matrix product."""
+    return 2.0 * out.size * inputs[0].shape[-1]
+
+
+MATRIX = {"tolerance": SUMS, "gradient_tolerance": SUMS, "flops": gemm_flops}
+MLP_LAYER = ((32, 784), (784, 300), (300,))
+
+
+def dense(activation: str | None, inputs: Callable[..., Input] = normal, **more: Any) -> Row:
+    """One row for each activation; the bias keeps relu and its like off their kink."""
+    return Row(
+        "dense",
+        (within(0.1, 1, 7, 19), within(-1, 1, 19, 21), normal(21)),
+        {"activation": activation},
+        tag=activation or "plain",
+        fuzz=dense_shapes if activation is None else None,
+        bench=MLP_LAYER,
+        **{**MATRIX, **more},
+    )
+
+
+PRODUCTS = [
+    Row("matmul", (normal(13, 17), normal(17, 35)), bench=((256, 256), (256, 256)), fuzz=matrix_shapes, **MATRIX),
+    Row("matmul", (normal(3, 5, 17), normal(3, 17, 9)), tag="batch", bench=((8, 64, 64), (8, 64, 64)), **MATRIX),
+    Row("matmul", (normal(2, 3, 5, 7), normal(7, 9)), tag="stack-matrix", **MATRIX),
+    Row("matmul", (normal(5, 7), normal(3, 7, 9)), tag="matrix-stack", **MATRIX),
+    Row("matmul", (normal(2, 1, 5, 7), normal(3, 7, 4)), tag="broadcast", **MATRIX),
+    Row("matmul", (normal(7), normal(7, 9)), tag="vector-matrix", **MATRIX),
+    Row("matmul", (normal(3, 5, 7), normal(7)), tag="stack-vector", **MATRIX),
+    Row("matmul", (normal(19), normal(19)), tag="vectors", **MATRIX),
+    Row("matmul", (integers(-9, 9, 5, 7, dtype=None), integers(-9, 9, 7, 3, dtype=None)), tag="integers",
+        dtypes=INTEGERS, tolerance=EXACT, differentiable=False),
+    dense(None),
+    Row("dense", (normal(2, 3, 19), normal(19, 5)), tag="no-bias", **MATRIX),
+    *(dense(name) for name in ("elu", "tanh", "sigmoid", "softplus", "exponential", "gelu", "silu", "mish", "softmax",
+                               "log_softmax", "linear")),
+    *(dense(name, smooth=False) for name in ("relu", "leaky_relu", "selu")),
+]  # fmt: skip
+
+# ---- Rows: reductions --------------------------------------------------------------------------------------------
+
+
+def reduction(op: str, draw: Callable[..., Input], **more: Any) -> list[Row]:
+    """Over everything, the last, the first, a middle axis, and two axes that are no neighbours."""
+    more = {"tolerance": SUMS, "gradient_tolerance": SUMS, "flops": lambda inputs, out: inputs[0].size, **more}
+    least = 1 if op in ("max", "min") else 0
+    return [
+        Row(op, (draw(*S),), bench=(BIG,), fuzz=with_axes(least), **more),
+        Row(op, (draw(*S),), {"axis": -1}, tag="last", bench=(BIG,), **more),
+        Row(op, (draw(*S),), {"axis": 0, "keepdims": True}, tag="first", bench=(BIG,), **more),
+        Row(op, (draw(3, 5, 17),), {"axis": 1}, tag="middle", **more),
+        Row(op, (draw(3, 5, 7, 2),), {"axis": (0, 2)}, tag="two", **more),
+        Row(op, (draw(),), tag="scalar", **more),
+    ]
+
+
+def index_of_extreme(op: str) -> list[Row]:
+    """Ties included."""
+    more = {"tolerance": EXACT, "differentiable": False, "flops": lambda inputs, out: inputs[0].size}
+    ties = integers(-20, 20, *S, dtype=None)
+    return [
+        Row(op, (ties,), bench=(BIG,), fuzz=with_axes(1, several=False), dtypes=(*FLOATS, *INTEGERS), **more),
+        Row(op, (ties,), {"axis": -1}, tag="last", bench=(BIG,), **more),
+        Row(op, (ties,), {"axis": 0, "keepdims": True}, tag="first", bench=(BIG,), **more),
+    ]
+
+
+REDUCE = [
+    *reduction("sum", normal),
+    *reduction("mean", normal),
+    *reduction("max", apart, tolerance=EXACT, smooth=False),
+    *reduction("min", apart, tolerance=EXACT, smooth=False),
+    *reduction("prod", lambda *s: within(0.9, 1.12, *s)),
+    *(Row(op, (integers(-9, 9, *S, dtype=None),), {"axis": 0}, tag="integers", dtypes=INTEGERS, tolerance=EXACT,
+          differentiable=False) for op in ("sum", "max", "min")),
+    Row("prod", (integers(1, 4, 5, 7, dtype=None),), {"axis": 0}, tag="integers", dtypes=INTEGERS, tolerance=EXACT,
+        differentiable=False),
+    Row("sum", (booleans(*S),), tag="bool", dtypes=("bool",), tolerance=EXACT, differentiable=False),
+    *index_of_extreme("argmax"),
+    *index_of_extreme("argmin"),
+    *(Row(op, (Input((6, 9), lambda rng, s, p=p: rng.random(s) < p, "bool"),), {"axis": -1}, dtypes=("bool",),
+          tolerance=EXACT, differentiable=False, fuzz=with_axes()) for op, p in (("any", 0.1), ("all", 0.9))),
+]  # fmt: skip
+
+# ---- Rows: losses, dropout ---------------------------------------------------------------------------------------
+
+LOSS = [
+    Row("sparse_softmax_crossentropy", (normal(9, 21), integers(0, 5, 9)), tolerance=SUMS, gradient_tolerance=SUMS,
+        bench=((3200, 100), (3200,)), fuzz=labelled_rows),
+    Row("sparse_softmax_crossentropy", (normal(3, 2, 10), integers(0, 10, 3, 2)), tag="leading", tolerance=SUMS,
+        gradient_tolerance=SUMS),
+    Row("softmax_crossentropy", (normal(9, 21), probabilities(9, 21)), tolerance=SUMS, gradient_tolerance=SUMS,
+        bench=((3200, 100), (3200, 100)), fuzz=any_shape(2, 2, least=1)),
+    Row("softmax_crossentropy", (normal(9, 21), positive(9, 21)), tag="any-sum", tolerance=SUMS,
+        gradient_tolerance=SUMS),
+    Row("sigmoid_crossentropy", (normal(*S), within(0, 1, *S)), tolerance=SUMS, gradient_tolerance=SUMS,
+        bench=(BIG, BIG), fuzz=any_shape(2)),
+    Row("mean_squared_error", (normal(*S), normal(*S)), tolerance=SUMS, bench=(BIG, BIG), fuzz=any_shape(2, 1, least=1)),
+    Row("mean_absolute_error", (apart(*S), apart(*S, offset=0.06)), tolerance=SUMS, smooth=False, bench=(BIG, BIG),
+        fuzz=any_shape(2, 1, least=1)),
+    Row("weighted_mean", (normal(*S),), tolerance=SUMS, bench=((100_000,),), fuzz=any_shape(1, least=1)),
+    Row("weighted_mean", (normal(37), positive(37)), tag="weights", tolerance=SUMS, bench=((100_000,), (100_000,)),
+        fuzz=any_shape(2, least=1)),
+]  # fmt: skip
+
+
+def dropout(x: Any, rate: float = 0.3) -> Tensor:
+    """Dropout with the same random numbers at each call."""
+    return OPS["dropout"](x, rate, Stream(seed=11))
+
+
+DROPOUT = [
+    unary("dropout", normal, call=dropout, exact_oracle=False),
+    unary("dropout", normal, call=dropout, arguments={"rate": 0.0}, tag="none", bench=()),
+    unary("dropout", normal, call=dropout, arguments={"rate": 1.0}, tag="all", bench=()),
+]
+
+# ---- Rows: shapes, types, choosing -------------------------------------------------------------------------------
+
+
+def concatenate(*tensors: Any, axis: int = -1) -> Tensor:
+    """Concatenate takes a list."""
+    return OPS["concatenate"](list(tensors), axis=axis)
+
+
+def getitem_key(tag: str, shape: Shape, key: Any, **more: Any) -> Row:
+    """One row for each kind of index."""
+    return Row("getitem", (normal(*shape),), {"key": key}, tag=tag, **{"tolerance": EXACT, **more})
+
+
+MOVED = {"tolerance": EXACT, "gradient_tolerance": EXACT}
+KEPT = {"tolerance": EXACT, "differentiable": False}
+
+RESHAPING = [
+    Row("cast", (normal(*S),), {"dtype": "float64"}, tag="up", fuzz=any_shape(), bench=(BIG,), **MOVED),
+    Row("cast", (normal(*S),), {"dtype": "float32"}, tag="down", tolerance=CLOSE, bench=(BIG,), fuzz=any_shape()),
+    Row("cast", (within(-9, 9, *S),), {"dtype": "int32"}, tag="int32", bench=(BIG,), fuzz=any_shape(), **KEPT),
+    Row("cast", (within(-9, 9, *S),), {"dtype": "int64"}, tag="int64", fuzz=any_shape(), **KEPT),
+    Row("cast", (integers(0, 2, *S, dtype=None),), {"dtype": "bool"}, tag="bool", dtypes=(*FLOATS, *INTEGERS, "uint8"),
+        fuzz=any_shape(), **KEPT),
+    Row("cast", (integers(0, 256, *S, dtype="uint8"),), {"dtype": "float32"}, tag="pixels", dtypes=("uint8",),
+        bench=(BIG,), fuzz=any_shape(), **KEPT),
+    Row("reshape", (normal(4, 6),), {"newshape": (3, -1)}, **MOVED),
+    Row("flatten", (normal(3, 4, 5),), fuzz=any_shape(least_rank=1), **MOVED),
+    Row("expand_dims", (normal(3, 4),), {"axis": 1}, **MOVED),
+    Row("squeeze", (normal(3, 1, 4, 1),), fuzz=any_shape(), **MOVED),
+    Row("squeeze", (normal(3, 1, 4, 1),), {"axis": 1}, tag="axis", **MOVED),
+    Row("transpose", (normal(*S),), bench=(BIG,), fuzz=permuted, **MOVED),
+    Row("transpose", (normal(3, 4, 5, 6),), {"axes": (0, 2, 1, 3)}, tag="heads", bench=((8, 32, 4, 32),), **MOVED),
+    Row("transpose", (integers(-9, 9, *S, dtype=None),), tag="integers", dtypes=(*INTEGERS, "uint8"), **KEPT),
+    Row("concatenate", (normal(5, 3), normal(5, 17), normal(5, 1)), call=concatenate, fuzz=joined,
+        bench=((640, 200), (640, 200), (640, 100)), **MOVED),
+    Row("concatenate", (normal(2, 3, 4), normal(5, 3, 4)), {"axis": 0}, tag="first", call=concatenate, **MOVED),
+    Row("getitem", (normal(*S),), {"key": (slice(1, -1), slice(None, None, 2))}, bench=(BIG,), fuzz=cut_out, **MOVED),
+    getitem_key("integer", S, 2),
+    getitem_key("negative-step", S, (slice(None, None, -1), slice(30, 2, -3))),
+    getitem_key("ellipsis-none", (3, 4, 5), (None, Ellipsis, -1)),
+    getitem_key("empty", S, slice(3, 3)),
+    getitem_key("array", S, np.array([3, 0, -1, 3])),
+    getitem_key("array-second", (3, 4, 5), (slice(None), np.array([[1, -1], [0, 0]]))),
+    getitem_key("mask", S, np.array([True, False, True, True, False])),
+    getitem_key("mask-all", (2, 3), np.array([[True, False, True], [False, False, True]])),
+    getitem_key("pairs", S, (np.array([0, 1, 4]), np.array([36, -2, 0]))),
+    getitem_key("integer-array", (3, 4, 5), (1, np.array([2, 0]))),
+]  # fmt: skip
+
+CHOOSING = [
+    Row("take", (normal(6, 5), integers(-6, 6, 7)), {"axis": 0}, tag="rows", bench=((1000, 64), (2000,)), **MOVED),
+    Row("take", (normal(3, 8, 5), integers(-3, 3, 2, 2, dtype="int64")), {"axis": 1}, tag="middle", fuzz=taken, **MOVED),
+    Row("take", (normal(3, 4), integers(-12, 12, 5)), **MOVED),
+    Row("take", (normal(4, 3), integers(-9, 9, 11)), {"axis": 0}, tag="outside", **KEPT),
+    Row("take", (integers(0, 9, 4, 3, dtype=None), integers(-9, 9, 11)), {"axis": 0}, tag="integers",
+        dtypes=(*INTEGERS, "uint8"), **KEPT),
+    Row("one_hot", (integers(-2, 9, *S, dtype=None),), {"num_classes": 7}, dtypes=INTEGERS, fuzz=any_shape(),
+        bench=((64, 50),), **KEPT),
+    Row("one_hot", (integers(0, 4, 3, 5, dtype=None),), {"num_classes": 4, "axis": 1, "dtype": "int32"}, tag="axis",
+        dtypes=INTEGERS, **KEPT),
+]  # fmt: skip
+
+CREATION = [
+    Row("zeros", (), {"shape": (3, 4)}, **KEPT),
+    Row("ones", (), {"shape": 3, "dtype": "int32"}, **KEPT),
+    Row("full", (), {"shape": (2, 3), "fill_value": 7.5}, **KEPT),
+    Row("arange", (), {"start": 3, "stop": 20, "step": 4}, **KEPT),
+    Row("arange", (), {"start": 2.5}, tag="floats", **KEPT),
+    Row("zeros_like", (normal(*S),), fuzz=any_shape(), **KEPT),
+    Row("ones_like", (normal(*S),), {"dtype": "int32"}, fuzz=any_shape(), **KEPT),
+    Row("convert_to_tensor", (normal(*S),), fuzz=any_shape(), **MOVED),
+    Row("convert_to_numpy", (normal(*S),), call=lambda x: Tensor(OPS["convert_to_numpy"](x)), fuzz=any_shape(), **KEPT),
+    Row("stop_gradient", (normal(*S),), fuzz=any_shape(), **KEPT),
+]
+
+ROWS = [
+    *ARITHMETIC,
+    *ACTIVATION,
+    *PRODUCTS,
+    *REDUCE,
+    *LOSS,
+    *DROPOUT,
+    *RESHAPING,
+    *CHOOSING,
+    *CREATION,
+]
