@@ -55,3 +55,9 @@ def initial_weights(sizes: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray
         limit = (6 / (n + m)) ** 0.5
         weights.append((rng.uniform(-limit, limit, (n, m)).astype("float32"), np.zeros(m, "float32")))
     return weights
+
+
+def inputs(path: str) -> list[np.ndarray]:
+    """The inputs of an op, as the parent saved them."""
+    with np.load(path) as file:
+        return [file[f"x{number}"] for number in range(len(file.files))]

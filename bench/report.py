@@ -42,11 +42,11 @@ def show(row: dict[str, Any]) -> None:
     print(f"\n{row['name']}: {row['title']}")
     for library, times in row["libraries"].items():
         line = f"  {library:<18} median {duration(times['median']):>9}   min {duration(times['min']):>9}"
-        if library == "gemmule":
-            line += f"   {rate(row)}, {row['share_of_peak']:.0%} of peak"
-        elif "ratios" in row:
+        if library in row.get("ratios", {}):
             line += f"   {row['ratios'][library]:.2f}×"
         print(line)
+    if "gflops" in row:
+        print(f"  {rate(row)}, {row['share_of_peak']:.0%} of the machine's peak")
     for library, error in row["errors"].items():
         print(f"  {library:<18} failed: {error}")
     for phrase in verdict(row):

@@ -10,57 +10,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from bench import data, figures, machine, report
 from bench.cases import CASES, Case
-from bench.worker import LIBRARIES, Worker
+from bench.results import Result
+from bench.worker import Worker
 
-
-@dataclass
-class Result:
-    """The times of one case, library by library."""
-
-    name: str
-    title: str
-    flops: float
-    bytes: float
-    targets: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-
-    def median(self, library: str) -> float:
-        """Median seconds."""
-        return statistics.median(self.seconds[library])
-
-    def as_json(self, limits: machine.Machine) -> dict[str, Any]:
-        """What the files hold; every library's median and minimum, and gemmule's ratios."""
-        libraries = {
-            library: {"median": self.median(library), "min": min(times), "runs": len(times)}
-            for library, times in self.seconds.items()
-        }
-        row: dict[str, Any] = {"name": self.name, "title": self.title, "flops": self.flops, "bytes": self.bytes}
-        row |= {"libraries": libraries, "targets": self.targets, "errors": self.errors}
-        if "gemmule" in libraries:
-            own = libraries["gemmule"]
-            row["gflops"] = self.flops / own["median"] * 1e-9
-            row["gbytes"] = self.bytes / own["median"] * 1e-9
-            row["share_of_peak"] = limits.least_seconds(self.flops, self.bytes) / own["median"]
-            row["ratios"] = {k: v["median"] / own["median"] for k, v in libraries.items() if k != "gemmule"}
-        return row
-
-
-def installed(library: str) -> bool:
-    """Whether a library's module can be imported at all."""
-    worker = Worker(library)
-    answer = worker.ask(do="versions")
-    worker.close()
-    return "versions" in answer
+MODEL_LIBRARIES = [
+    "gemmule",
+    "torch",
+    "torch-compile",
+    "jax",
+    "jax-scan",
+    "keras-jax",
+    "keras-tensorflow",
+    "onnxruntime",
+]
 
 
 def measure(case: Case, name: str, workers: list[Worker], rounds: int | None) -> Result:
@@ -92,7 +61,7 @@ def measure(case: Case, name: str, workers: list[Worker], rounds: int | None) ->
 
 def run_models(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[list[Result], dict[str, Any]]:
     """All model cases, and the versions and threads of the libraries that took part."""
-    libraries = list(LIBRARIES) if arguments.peers else ["gemmule"]
+    libraries = MODEL_LIBRARIES if arguments.peers else ["gemmule"]
     workers = [Worker(library) for library in libraries]
     about = {worker.library: worker.ask(do="versions") for worker in workers}
     missing = {library: answer["error"] for library, answer in about.items() if "error" in answer}

@@ -20,6 +20,8 @@ from typing import Any
 # library -> (module in bench.peers, its variant)
 LIBRARIES = {
     "gemmule": ("gemmule_runs", ""),
+    "gemmule-kernel": ("gemmule_runs", "kernel"),
+    "gemmule-reference": ("gemmule_runs", "reference"),
     "torch": ("torch_runs", "eager"),
     "torch-compile": ("torch_runs", "compile"),
     "jax": ("jax_runs", "jit"),

@@ -1,4 +1,4 @@
-"""gemmule, through its public API."""
+"""gemmule, through its public API; for ops also its kernels alone, and its NumPy reference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import gemmule as gm
+from bench import data
 from bench.peers import keras_like
+from gemmule.backend import Call, listening
 
 
 def versions() -> dict[str, str]:
@@ -19,7 +21,37 @@ def threads() -> int:
     return gm.num_threads()
 
 
+def op(row_id: str, variant: str, options: dict[str, Any]) -> Callable[[int], float | None]:
+    """An op of the spec table on ready tensors."""
+    from bench import op_rows
+
+    row = next(row for row in op_rows.timed_rows() if row.id == row_id)
+    inputs = op_rows.tensors(data.inputs(options["inputs"]))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            row(inputs)
+
+    if variant != "kernel":
+        return run
+    calls: list[Call] = []
+    with listening(calls.append):
+        row(inputs)
+    if not calls:
+        raise NotImplementedError("the op makes no kernel call")
+    return lambda steps: sum(sum(seconds(call, steps)) for call in calls)
+
+
+def seconds(call: Call, repeats: int) -> list[float]:
+    """Times of one kernel, run again and again without Python in between."""
+    from gemmule import _native
+
+    return _native.time_kernel(call.name, call.outputs, call.inputs, call.attributes, repeats)
+
+
 def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int], float | None]:
-    """The run of a case; `options` may set `threads`."""
-    gm.set_num_threads(options.get("threads"))
+    """The run of a case."""
+    gm.use_backend("reference" if variant == "reference" else "native")
+    if case.startswith("op/"):
+        return op(case.removeprefix("op/"), variant, options)
     return keras_like.prepare(gm, case)

@@ -13,6 +13,7 @@ import numpy as np
 from bench import data
 from bench.cases import MLP, TINY
 from bench.machine import usable_cores
+from bench.peers.array_ops import jax_op
 
 
 def versions() -> dict[str, str]:
@@ -101,9 +102,23 @@ def predictor(batch: int) -> Callable[[int], float | None]:
     return run
 
 
+def op(options: dict[str, Any]) -> Callable[[int], float | None]:
+    """An op of the spec table, jitted, on arrays on the device."""
+    function = jax.jit(jax_op(options["op"], options["arguments"]))
+    inputs = [jnp.asarray(array) for array in data.inputs(options["inputs"])]
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            jax.block_until_ready(function(*inputs))
+
+    return run
+
+
 def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int], float | None]:
     """The run of a case."""
     np.random.seed(0)
+    if case.startswith("op/") and options["arguments"] is not None:
+        return op(options)
     if case == "mlp_train":
         return trainer(MLP, *data.images(), 32, "sgd", variant)
     if case == "mlp_epoch":

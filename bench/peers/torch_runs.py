@@ -9,6 +9,7 @@ import torch
 
 from bench import data
 from bench.cases import MLP, TINY
+from bench.peers.array_ops import torch_op
 
 
 def versions() -> dict[str, str]:
@@ -82,9 +83,24 @@ def predictor(batch: int, variant: str) -> Callable[[int], float | None]:
     return run
 
 
+def op(options: dict[str, Any]) -> Callable[[int], float | None]:
+    """An op of the spec table on ready tensors."""
+    function = torch_op(options["op"], options["arguments"])
+    inputs = [torch.from_numpy(array) for array in data.inputs(options["inputs"])]
+
+    def run(steps: int) -> None:
+        with torch.inference_mode():
+            for _ in range(steps):
+                function(*inputs)
+
+    return run
+
+
 def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int], float | None]:
     """The run of a case."""
     torch.manual_seed(0)
+    if case.startswith("op/") and options["arguments"] is not None:
+        return op(options)
     if case == "mlp_train":
         return trainer(MLP, *data.images(), 32, "sgd", variant)
     if case == "mlp_epoch":
