@@ -21,7 +21,7 @@ def torch_op(op: str, arguments: dict[str, Any]) -> Callable[..., Any]:
     whole = dims["dim"] is None
     activation = arguments.get("activation")
     special: dict[str, Callable[..., Any]] = {
-        "power": lambda x, y=arguments.get("x2"): torch.pow(x, y),
+        "power": lambda x, *y: torch.pow(x, *(y or (arguments["x2"],))),
         "equal": torch.eq,
         "clip": lambda x: torch.clamp(x, arguments.get("x_min"), arguments.get("x_max")),
         "sum": lambda x: torch.sum(x) if whole else torch.sum(x, **dims),
@@ -69,7 +69,7 @@ def jax_op(op: str, arguments: dict[str, Any]) -> Callable[..., Any]:
 
     rest = {name: value for name, value in arguments.items() if name != "activation"}
     special: dict[str, Callable[..., Any]] = {
-        "power": lambda x, y=arguments.get("x2"): jnp.power(x, y),
+        "power": lambda x, *y: jnp.power(x, *(y or (arguments["x2"],))),
         "clip": lambda x: jnp.clip(x, arguments.get("x_min"), arguments.get("x_max")),
         "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.2),
         "exponential": jnp.exp,
