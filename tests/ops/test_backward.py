@@ -11,7 +11,10 @@ from tests.ops.specs import FLOATS, ROWS, Row
 
 ROWS_WITH_GRADIENT = [row for row in ROWS if row.differentiable]
 CASES = [
-    pytest.param(row, dtype, id=f"{row.id}-{dtype}") for row in ROWS_WITH_GRADIENT for dtype in row.dtypes if dtype in FLOATS
+    pytest.param(row, dtype, id=f"{row.id}-{dtype}")
+    for row in ROWS_WITH_GRADIENT
+    for dtype in row.dtypes
+    if dtype in FLOATS
 ]
 PARALLEL = [pytest.param(row, id=row.id) for row in ROWS_WITH_GRADIENT if row.bench]
 

@@ -11,7 +11,9 @@ from tests.helpers import forward_and_gradients, rng_for
 from tests.ops.specs import ROWS, Row
 
 STEP = 1e-4
-CASES = [row for row in ROWS if row.differentiable and "float64" in row.dtypes and row.arguments.get("dtype") != "float32"]
+CASES = [
+    row for row in ROWS if row.differentiable and "float64" in row.dtypes and row.arguments.get("dtype") != "float32"
+]
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])

@@ -1,0 +1,147 @@
+"""The table of kernels that no op reaches: optimizer steps, counters, checks, batches, random numbers.
+
+A row gives the operands of one call. What the kernel writes is compared with its NumPy twin's, operand by operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Operands = tuple[Sequence["np.ndarray | None"], Sequence["np.ndarray | None"]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call of a kernel.
+
+    Args:
+        kernel: its name.
+        operands: outputs (with their contents before the call) and inputs, for a generator and the dtype of the row.
+        attributes: named attributes.
+        tag: tells rows of one kernel apart.
+        dtypes: types the row is tested with.
+        tolerance: largest error, relative to the largest value, by type.
+    """
+
+    kernel: str
+    operands: Callable[[np.random.Generator, str], Operands]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    tag: str = ""
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    tolerance: Mapping[str, float] = field(default_factory=lambda: CLOSE)
+
+    @property
+    def id(self) -> str:
+        """Name of the row in reports."""
+        return f"{self.kernel}-{self.tag}" if self.tag else self.kernel
+
+
+CLOSE = {"float32": 1e-6, "float64": 1e-14}
+EXACT = dict.fromkeys(("float32", "float64", "int32", "int64", "uint8", "bool", "uint32", "uint64"), 0.0)
+N = 1037  # several vectors, several chunks of the small ones, and a rest
+KEY = (123456789012, 5, 7)
+
+
+def sgd(rng: np.random.Generator, dtype: str, momentum: bool = True) -> Operands:
+    w, m, dw = (rng.standard_normal(N).astype(dtype) for _ in range(3))
+    return [w, m if momentum else None], [dw, np.array([0.05, 0.9])]
+
+
+def adam(rng: np.random.Generator, dtype: str) -> Operands:
+    w, m, dw = (rng.standard_normal(N).astype(dtype) for _ in range(3))
+    v = rng.uniform(0.1, 1, N).astype(dtype)
+    return [w, m, v], [dw, np.array([0.01, 0.9, 0.999, 1e-7]), np.array([3])]
+
+
+def accumulated(rng: np.random.Generator, dtype: str, weights: bool = False) -> Operands:
+    values = rng.standard_normal(N).astype(dtype)
+    return [np.array([2.0, 3.0])], [values, rng.uniform(0, 2, N).astype(dtype) if weights else None]
+
+
+def checked(rng: np.random.Generator, dtype: str, flag: int = 0, value: float | None = None) -> Operands:
+    x = rng.standard_normal(40_000).astype(dtype)
+    if value is not None:
+        x[31_234] = value
+    return [np.array([flag], np.int32)], [x]
+
+
+def batch(rng: np.random.Generator, dtype: str, source: str = "", cursor: bool = True) -> Operands:
+    rows = rng.integers(0, 200, (50, 7, 9)).astype(source or dtype)
+    indices = rng.permutation(50)
+    return [np.empty((16, 7, 9), dtype)], [rows, indices, np.array([20]) if cursor else None]
+
+
+def copied(rng: np.random.Generator, dtype: str) -> Operands:
+    return [np.zeros((5, 37), dtype)], [rng.standard_normal((5, 37)).astype(dtype)]
+
+
+def keyed(*shape: int) -> Callable[[np.random.Generator, str], Operands]:
+    return lambda rng, dtype: ([np.zeros(shape, dtype)], [np.array(KEY, np.uint64)])
+
+
+def counter(dtype: str, values: Sequence[int]) -> Callable[[np.random.Generator, str], Operands]:
+    return lambda rng, _: ([np.array(values, dtype)], [])
+
+
+def scaled(rng: np.random.Generator, dtype: str) -> Operands:
+    return [np.empty((5, 37), dtype)], [rng.standard_normal((5, 37)).astype(dtype), np.asarray(0.3, dtype)]
+
+
+def product(transpose_a: bool, transpose_b: bool, residual: bool) -> Callable[[np.random.Generator, str], Operands]:
+    """A product with everything that can be fused: bias, residual, activation."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        a = rng.standard_normal((19, 23) if not transpose_a else (23, 19)).astype(dtype)
+        b = rng.standard_normal((23, 37) if not transpose_b else (37, 23)).astype(dtype)
+        more = rng.standard_normal((19, 37)).astype(dtype) if residual else None
+        return [np.empty((19, 37), dtype)], [a, b, rng.standard_normal(37).astype(dtype), more]
+
+    return operands
+
+
+SUMS = {"float32": 3e-6, "float64": 1e-14}
+ROWS = [
+    Row("sgd_step", lambda rng, d: sgd(rng, d, momentum=False), {"nesterov": False}, tag="plain"),
+    Row("sgd_step", sgd, {"nesterov": False}, tag="momentum"),
+    Row("sgd_step", sgd, {"nesterov": True}, tag="nesterov"),
+    Row("adam_step", adam),
+    Row("accumulate", accumulated, tolerance=dict.fromkeys(CLOSE, 1e-14)),
+    Row("accumulate", lambda rng, d: accumulated(rng, d, True), tag="weights", tolerance=dict.fromkeys(CLOSE, 1e-14)),
+    Row("advance", counter("int64", [5]), {"by": 3}, dtypes=("int64",), tolerance=EXACT),
+    Row("advance", counter("uint64", [5, 6, 7]), {"by": 1}, tag="key", dtypes=("uint64",), tolerance=EXACT),
+    Row("check_finite", checked, {"code": 3}, tag="finite", tolerance=EXACT),
+    Row("check_finite", lambda rng, d: checked(rng, d, value=np.nan), {"code": 3}, tag="nan", tolerance=EXACT),
+    Row("check_finite", lambda rng, d: checked(rng, d, value=-np.inf), {"code": 3}, tag="inf", tolerance=EXACT),
+    Row("check_finite", lambda rng, d: checked(rng, d, 9, np.nan), {"code": 3}, tag="earlier", tolerance=EXACT),
+    Row("assign", copied, tolerance=EXACT),
+    *(
+        Row("gather", lambda rng, d, s=source: batch(rng, d, s), tag=f"from-{source}", tolerance=EXACT)
+        for source in ("float32", "float64", "int32", "int64", "uint8")
+    ),
+    Row("gather", lambda rng, d: batch(rng, d, cursor=False), tag="from-the-start", dtypes=("float32", "int32", "int64"),
+        tolerance=EXACT),
+    Row("random_bits", keyed(1037), dtypes=("uint32",), tolerance=EXACT),
+    Row("random_uniform", keyed(17, 61), {"low": -2.0, "high": 3.0}, tolerance=EXACT),
+    Row("random_normal", keyed(17, 61), {"mean": 1.0, "stddev": 2.0, "truncated": False}, dtypes=("float64",)),
+    Row("random_normal", keyed(1037), {"mean": 0.0, "stddev": 1.0, "truncated": True}, tag="cut", dtypes=("float64",)),
+    Row("random_permutation", keyed(1037), dtypes=("int64",), tolerance=EXACT),
+    Row("scale", scaled, tolerance=EXACT),
+    *(
+        Row("gemm", product(ta, tb, residual), {"transpose_a": ta, "transpose_b": tb, "activation": name, "alpha": alpha},
+            tag=f"{'TN'[not ta]}{'TN'[not tb]}-{name}", tolerance=SUMS)
+        for ta, tb, residual, name, alpha in (
+            (False, False, True, "relu", 0.0),
+            (False, True, False, "leaky_relu", 0.3),
+            (True, False, True, "elu", 1.5),
+            (True, True, False, "selu", 0.0),
+            (False, False, False, "sigmoid", 0.0),
+            (False, True, True, "tanh", 0.0),
+            (True, False, False, "softplus", 0.0),
+            (True, True, True, "linear", 0.0),
+        )
+    ),
+]  # fmt: skip
