@@ -7,8 +7,20 @@ from typing import Any
 
 from gemmule import ops
 from gemmule.errors import did_you_mean, received
-from gemmule.ops import elu, exponential, leaky_relu, linear, log_softmax, mish, selu, sigmoid, silu, softmax, softplus
-from gemmule.ops import tanh
+from gemmule.ops import (
+    elu,
+    exponential,
+    leaky_relu,
+    linear,
+    log_softmax,
+    mish,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
 from gemmule.tensor import Tensor
 
 __all__ = [
@@ -38,10 +50,12 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     if threshold == 0 and max_value is None:
         return ops.leaky_relu(x, negative_slope=negative_slope) if negative_slope else ops.relu(x)
     x = ops.linear(x)
-    y = ops.relu(x) if threshold == 0 else ops.where(x > threshold, x, 0.0)
+    y = ops.relu(x) if threshold == 0 else ops.where(ops.greater(x, threshold), x, 0.0)
     if max_value is not None:
         y = ops.clip(y, 0.0, max_value)
-    return y - negative_slope * ops.relu(threshold - x) if negative_slope else y
+    if not negative_slope:
+        return y
+    return ops.subtract(y, ops.multiply(ops.relu(ops.subtract(threshold, x)), negative_slope))
 
 
 def gelu(x: Any, approximate: bool = False) -> Tensor:

@@ -1,5 +1,7 @@
-"""How weights begin. All random initializers draw float64 numbers from Philox streams and cast them at the end, so a seed
-gives the same weights on every machine, for any number of threads and on both backends.
+"""How weights begin.
+
+All random initializers draw float64 numbers from Philox streams and cast them at the end, so a seed gives the same
+weights on every machine, for any number of threads and on both backends.
 """
 
 from __future__ import annotations
@@ -192,8 +194,8 @@ class VarianceScaling(_Random):
     """Random numbers whose variance is `scale / fan`, so that signals keep their size from layer to layer.
 
     `fan` is the number of inputs of a unit (`"fan_in"`), of its outputs (`"fan_out"`) or the mean of both
-    (`"fan_avg"`). With s = sqrt(scale / fan), normal numbers have the standard deviation s (the truncated ones too: they
-    are drawn wider by the part the cut costs) and uniform ones lie in `[-s·sqrt(3), s·sqrt(3))`.
+    (`"fan_avg"`). With s = sqrt(scale / fan), normal numbers have the standard deviation s (the truncated ones too:
+    they are drawn wider by the part the cut costs) and uniform ones lie in `[-s·sqrt(3), s·sqrt(3))`.
 
     Args:
         scale: a positive number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from gemmule import activations, ops
@@ -20,7 +21,7 @@ class _Elementwise(Layer):
         return tuple(input_shape)
 
     def _number(self, argument: str, value: Any, least: float = 0.0) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < float("inf"):
             raise ValueError(
                 f'{type(self).__name__} (layer "{self.name}"): {argument} must be a number of at least {least:g}.'
                 f"{received(**{argument: value})}"

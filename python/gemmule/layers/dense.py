@@ -81,7 +81,10 @@ class Dense(Layer):
                 raise not_yet(f"Dense({argument}=...)")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
-            raise ValueError(f'dense (layer "{self.name}"): units must be a positive integer.{received(units=units)}')
+            raise ValueError(
+                f'dense (layer "{self.name}"): units must be a positive integer, the number of outputs.'
+                f"{received(units=units)}"
+            )
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -96,8 +99,9 @@ class Dense(Layer):
     def _features(self, input_shape: Shape) -> int:
         if len(input_shape) < 2:
             raise ValueError(
-                f"{where('dense')}: the input must have at least 2 dimensions, (batch, features). Reshape one column "
-                f"of numbers with x.reshape(-1, 1), one example with x[np.newaxis]. Received: input.shape={input_shape}."
+                f"{where('dense')}: the input must have at least 2 dimensions, (batch, features). "
+                "Reshape one column of numbers with x.reshape(-1, 1), one example with x[np.newaxis]. "
+                f"Received: input.shape={input_shape}."
             )
         if input_shape[-1] is None:
             raise ValueError(
@@ -117,9 +121,9 @@ class Dense(Layer):
     def _refuse_input(self, inputs: Tensor) -> None:
         features = self._features(inputs.shape)
         flat = int(np.prod(inputs.shape[1:])) == self.kernel.shape[0]
-        cure = "Flatten each example first, with a Flatten layer." if flat else (
-            "Feed as many features as the layer was built for, or make a new layer for the new number."
-        )
+        cure = "Feed as many features as the layer was built for, or make a new layer for the new number."
+        if flat:
+            cure = "Flatten each example first, with a Flatten layer."
         raise ValueError(
             f"{where('dense')}: input has {features} features but the kernel expects {self.kernel.shape[0]}. {cure} "
             f"Received: input.shape={inputs.shape}, kernel.shape={self.kernel.shape}."

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
-
-import numpy as np
 
 from gemmule import ops
 from gemmule.errors import received
@@ -59,8 +58,7 @@ class Dropout(Layer):
 
     @rate.setter
     def rate(self, value: float) -> None:
-        number = isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
-        if not number or not 0 <= value <= 1:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(f'dropout (layer "{self.name}"): rate must be a number from 0 to 1.{received(rate=value)}')
         self._rate[...] = value
 
@@ -70,7 +68,7 @@ class Dropout(Layer):
         if self.noise_shape is None:
             return ops.dropout(inputs, self._rate, self._stream)
         pattern = ops.ones(self._pattern_shape(inputs.shape), dtype=inputs.dtype)
-        return inputs * ops.dropout(pattern, self._rate, self._stream)
+        return ops.multiply(inputs, ops.dropout(pattern, self._rate, self._stream))
 
     def _pattern_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         noise = self.noise_shape or ()

@@ -15,7 +15,7 @@ class InputLayer(Layer):
 
     Args:
         shape: shape of one example; `None` stands for a dimension that may differ from batch to batch.
-        batch_size: number of examples in every batch, when it is fixed.
+        batch_size: number of examples in a batch, for reports of shapes; batches of other sizes work, too.
         dtype: floating type of the model; inputs of other types are converted.
         sparse: not supported.
         ragged: not supported.
@@ -79,7 +79,7 @@ def Input(  # noqa: N802 - Keras's name
 
     Args:
         shape: shape of one example, such as `(784,)`.
-        batch_size: number of examples in every batch, when it is fixed.
+        batch_size: number of examples in a batch, for reports of shapes; batches of other sizes work, too.
         dtype: floating type of the model; inputs of other types are converted.
         sparse: not supported.
         ragged: not supported.
@@ -111,6 +111,8 @@ def _batch_shape(shape: Any, batch_size: int | None, batch_shape: Any) -> Shape:
         raise ValueError(f"A shape is a tuple of positive integers.{cure}{received(shape=given)}")
     if batch_shape is not None:
         if batch_size is not None:
-            raise ValueError(f"Give batch_shape or batch_size, not both.{received(batch_shape=given, batch_size=batch_size)}")
+            raise ValueError(
+                f"Give batch_shape or batch_size, not both.{received(batch_shape=given, batch_size=batch_size)}"
+            )
         return standardize_shape(batch_shape)
     return standardize_shape((batch_size, *given))

@@ -163,6 +163,13 @@ class Layer:
     # ---- Calling ---------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Converts the inputs, builds on the first call, and runs `call`.
+
+        Args:
+            *args: tensors, arrays or lists of numbers, for `call`.
+            training: whether this is training; by default what the enclosing call says, else inference.
+            **kwargs: further arguments of `call`.
+        """
         self._check_initialized()
         position = self._training_position
         if position is not None and len(args) == position + 1:
@@ -191,7 +198,7 @@ class Layer:
     def _check_initialized(self) -> None:
         if "_output_shape" not in self.__dict__:
             raise RuntimeError(
-                f"{type(self).__name__}.__init__ did not call super().__init__(). Call it first, before setting attributes."
+                f"{type(self).__name__}.__init__ did not call super().__init__(). Call it first, before anything else."
             )
 
     def _convert(self, value: Any) -> Tensor:
@@ -412,8 +419,8 @@ class Layer:
         for index, (variable, array) in enumerate(zip(variables, arrays)):
             if variable.shape != array.shape:
                 raise ValueError(
-                    f'Weight {index} of "{self.name}", {variable.path}, has shape {variable.shape}; an array of another '
-                    f"shape cannot replace it.{received(shape=array.shape)}"
+                    f'Weight {index} of "{self.name}", {variable.path}, has shape {variable.shape} and cannot be '
+                    f"replaced by an array of another shape.{received(shape=array.shape)} Nothing was changed."
                 )
         for variable, array in zip(variables, arrays):
             variable.assign(array)

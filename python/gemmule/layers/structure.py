@@ -102,7 +102,7 @@ def standardize_shape(shape: Any) -> Any:
 
     def one(dims: Shape) -> Shape:
         if any(d is not None and d < 0 for d in dims):
-            raise ValueError(f"The dimensions of a shape are not negative; unknown ones are None.{received(shape=dims)}")
+            raise ValueError(f"A shape has no negative dimensions; unknown ones are None.{received(shape=dims)}")
         return tuple(None if d is None else int(d) for d in dims)
 
     return map_shapes(one, shape)

@@ -78,6 +78,15 @@ class Model(Trainer, Layer):
         """
         self.compute_output_shape(input_shape)
 
+    @property
+    def built(self) -> bool:
+        """Whether the weights of all layers exist."""
+        return all(layer._built for layer in self._flatten_layers())
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        self._built = bool(value)
+
     def _prepare_weights(self, input_shape: Any) -> None:
         self._check_one_dtype()
         if type(self).build is not Model.build:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import partial
+from math import prod
 from typing import Any
 
 from gemmule import naming, ops
@@ -145,7 +147,7 @@ class Sequential(Model):
         """
         input_shape = input_shape or (self._input_layer.batch_shape if self._input_layer else None)
         if not is_shape(input_shape):
-            raise ValueError(f'"{self.name}" is built for the shape of its one input.{received(input_shape=input_shape)}')
+            raise ValueError(f'"{self.name}" is built for the shape of one input.{received(input_shape=input_shape)}')
         if not self._stack:
             raise ValueError(f'Sequential model "{self.name}" has no layers. Call model.add(layer) first.')
         if self._input_layer is not None and tuple(input_shape) != self._input_layer.batch_shape:
@@ -166,6 +168,7 @@ class Sequential(Model):
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the last layer's output for a shape of the input."""
         for layer in self._stack:
             with layer_scope(layer.name):
                 input_shape = layer.compute_output_shape(input_shape)
@@ -179,6 +182,7 @@ class Sequential(Model):
             self.build(input_shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Passes a tensor through all layers."""
         x = self._checked(inputs)
         for layer in self._stack:
             x = layer(x, training=training)
@@ -190,8 +194,8 @@ class Sequential(Model):
         if not isinstance(inputs, Tensor):
             count = len(inputs) if isinstance(inputs, (list, tuple, Mapping)) else 0
             raise ValueError(
-                f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or subclass gm.Model.'
-                f"{received(inputs=inputs)}"
+                f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or subclass '
+                f"gm.Model.{received(inputs=inputs)}"
             )
         expected = self._build_shape
         if expected is None or _fits(inputs.shape, expected):
@@ -199,13 +203,14 @@ class Sequential(Model):
         if inputs.ndim == 1 and len(expected) == 2 and expected[1] in (1, None):
             return ops.expand_dims(inputs, -1)
         raise ValueError(
-            f'Sequential model "{self.name}" expects inputs of shape {expected}. {_cure(inputs.shape, expected)}'
-            f"Received: input.shape={inputs.shape}."
+            f'Sequential model "{self.name}" expects examples of shape {expected[1:]}, the batch in front. '
+            f"{_cure(inputs.shape, expected)} Received: examples of shape {inputs.shape[1:]}."
         )
 
     # ---- Configuration ---------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
+        """Classes and arguments of all layers."""
         layers = [self._input_layer, *self._stack] if self._input_layer else self._stack
         return {
             "name": self.name,
@@ -217,7 +222,7 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Any:
         """A model, with fresh weights, from what `get_config` returned."""
-        objects = {"Sequential": Sequential, **(custom_objects or {})}
+        objects: dict[str, type[Layer]] = {"Sequential": Sequential, **(custom_objects or {})}
         model = cls([deserialize(layer, objects) for layer in config["layers"]], name=config.get("name"))
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
@@ -228,7 +233,7 @@ class Sequential(Model):
 
 def _check_layer(layer: Any) -> None:
     if isinstance(layer, type) and issubclass(layer, Layer):
-        raise TypeError(f"A Sequential model takes layers, not classes. Write {layer.__name__}(...) with its arguments.")
+        raise TypeError(f"A Sequential model takes layers, not classes. Write {layer.__name__}(...).")
     if not isinstance(layer, Layer):
         raise TypeError(f"A Sequential model takes layers.{received(layer=layer)}")
     parameters = inspect.signature(layer.call).parameters.values()
@@ -236,8 +241,8 @@ def _check_layer(layer: Any) -> None:
     required = [p.name for p in parameters if p.kind in positional and p.default is p.empty]
     if len(required) > 1:
         raise ValueError(
-            f'A layer of a Sequential model has one input, but call() of "{layer.name}" requires {", ".join(required)}. '
-            "Give the others defaults, or subclass gm.Model."
+            f'A layer of a Sequential model has one input, but call() of "{layer.name}" requires '
+            f"{', '.join(required)}. Give the others defaults, or subclass gm.Model."
         )
 
 
@@ -259,31 +264,27 @@ def _stack_labels(stack: list[Layer]) -> list[tuple[str, Layer]]:
 def _build_layer(layer: Layer, shape: Any) -> Any:
     """Builds a layer with all layers inside it, and returns the shape it gives."""
     with layer_scope(layer.name):
-        if not isinstance(layer, Model):
-            layer.build(shape) if not layer.built else None
-        output_shape = layer.compute_output_shape(shape)
-        if not all(inner.built for inner in layer._flatten_layers()):
-            output_shape = Layer.compute_output_shape(layer, shape)
+        if not layer._built:
+            layer.build(shape)
+        complete = all(inner._built for inner in layer._flatten_layers())
+        if complete and layer._output_shape is not None and layer._input_shape == shape:
+            return layer._output_shape
+        infer = layer.compute_output_shape if complete else partial(Layer.compute_output_shape, layer)
+        output_shape = infer(shape)
     if layer._output_shape is None:
         layer._input_shape, layer._output_shape = shape, output_shape
     return output_shape
 
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
-    return len(shape) == len(expected) and all(e is None or s == e for s, e in zip(shape, expected))
+    """Whether a batch has the expected shape, whatever the number of examples."""
+    return len(shape) == len(expected) and all(e is None or s == e for s, e in zip(shape[1:], expected[1:]))
 
 
 def _cure(shape: tuple[int, ...], expected: Shape) -> str:
     example = expected[1:]
     if shape == example:
-        return "Add the batch: x[np.newaxis]. "
-    known = None not in example
-    size = 1
-    for d in shape[1:]:
-        size *= d
-    wanted = 1
-    for d in example:
-        wanted *= d or 1
-    if known and size == wanted:
-        return f"Reshape each example: x.reshape({', '.join(map(str, (-1, *example)))}). "
-    return "Feed data of that shape, or change the Input of the model. "
+        return "Add the batch: x[np.newaxis]."
+    if None not in example and prod(shape[1:]) == prod(example):  # type: ignore[arg-type]
+        return f"Reshape each example: x.reshape({', '.join(map(str, (-1, *example)))})."
+    return "Feed data of that shape, or change the Input of the model."

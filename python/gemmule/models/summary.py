@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gemmule.models.model import Model
 
 # heavy lines around the head, light ones below: corner, line, junctions
-_HEAD_TOP, _HEAD_ROW, _HEAD_END = "┏━┳┓", "┃ ┃┃", "┡━╇┩"
-_ROW, _BETWEEN, _BOTTOM = "│ ││", "├─┼┤", "└─┴┘"
-_ASCII = str.maketrans("┏━┳┓┃┡╇┩│├─┼┤└┴┘…", "+-++|+++|+-++++" + "+.")
+_HEAD_TOP, _HEAD_ROW, _HEAD_END = tuple("┏━┳┓"), tuple("┃ ┃┃"), tuple("┡━╇┩")
+_ROW, _BETWEEN, _BOTTOM = tuple("│ ││"), tuple("├─┼┤"), tuple("└─┴┘")
+_ASCII = str.maketrans("┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++")
 _WIDTH, _NARROWEST = 80, 4
 
 
@@ -39,7 +39,7 @@ def print_summary(
     widths = _widths(line_length, positions, show_trainable)
     text = "\n".join([f'Model: "{model.name}"', *_table(header, rows, widths), *_totals(model)])
     if print_fn is None:
-        print(text if _can_print(text) else text.translate(_ASCII))  # noqa: T201 - what a summary is for
+        print(text if _can_print(text) else text.translate(_ASCII))
     else:
         print_fn(text)
 
@@ -81,7 +81,7 @@ def _in_range(layers: list[Layer], layer_range: Sequence[str] | None) -> list[La
     if layer_range is None:
         return layers
     if len(layer_range) != 2:
-        raise ValueError(f"layer_range holds two names, of the first and the last layer.{received(layer_range=layer_range)}")
+        raise ValueError(f"layer_range holds the names of two layers.{received(layer_range=layer_range)}")
     names = [layer.name for layer in layers]
     found = [[i for i, name in enumerate(names) if re.fullmatch(pattern, name)] for pattern in layer_range]
     for pattern, places in zip(layer_range, found):
@@ -102,7 +102,7 @@ def _widths(line_length: int | None, positions: Sequence[float] | None, show_tra
         if show_trainable:
             positions = [0.40, 0.68, 0.86, 1.0]
     if len(positions) != columns or any(b <= a for a, b in zip([0, *positions], positions)):
-        raise ValueError(f"positions holds {columns} growing numbers, the ends of the columns.{received(positions=positions)}")
+        raise ValueError(f"positions holds {columns} growing numbers, ends of columns.{received(positions=positions)}")
     if line_length is None:
         line_length = max(40, min(_WIDTH + 12 * show_trainable, shutil.get_terminal_size().columns) - 4)
     room = line_length - columns - 1
@@ -123,12 +123,12 @@ def _table(header: list[str], rows: list[list[str]], widths: list[int]) -> list[
     return [*lines, _rule(_BOTTOM, widths)]
 
 
-def _rule(style: str, widths: list[int]) -> str:
+def _rule(style: tuple[str, ...], widths: list[int]) -> str:
     left, line, inner, right = style
     return left + inner.join(line * width for width in widths) + right
 
 
-def _cells(style: str, row: list[str], widths: list[int], aligns: list[str]) -> list[str]:
+def _cells(style: tuple[str, ...], row: list[str], widths: list[int], aligns: list[str]) -> list[str]:
     """One row; texts that are too long continue on further lines."""
     left, _, inner, right = style
     wrapped = [_wrap(text, width - 2) for text, width in zip(row, widths)]
@@ -157,12 +157,11 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _totals(model: Model) -> list[str]:
     trainable, others = model.trainable_weights, model.non_trainable_weights
-    lines = [
+    return [
         f" Total params: {_amount([*trainable, *others])}",
         f" Trainable params: {_amount(trainable)}",
         f" Non-trainable params: {_amount(others)}",
     ]
-    return lines
 
 
 def _amount(variables: list[Variable]) -> str:
