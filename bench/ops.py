@@ -51,6 +51,9 @@ def run(arguments: argparse.Namespace, limits: Machine) -> tuple[list[Result], d
     """All rows whose name contains the filter."""
     workers = [Worker(library) for library in OWN + (PEERS if arguments.peers else ())]
     about = {worker.library: worker.ask(do="versions") for worker in workers}
+    for library, answer in about.items():
+        if "error" in answer:
+            print(f"{library} takes no part: {answer['error']}")
     workers = [worker for worker in workers if "error" not in about[worker.library]]
     results = []
     with tempfile.TemporaryDirectory() as directory:

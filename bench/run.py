@@ -93,8 +93,8 @@ def main() -> int:
     limits = machine.measure()
     print(f"{limits.processor}, {limits.cores} cores: {limits.gflops:.0f} GFLOP/s, one core {limits.gflops_1:.0f}")
     with tempfile.TemporaryDirectory() as directory:
-        data.write(directory)
         if arguments.what == "models":
+            data.write(directory)
             results, libraries = run_models(arguments, limits)
             extra = figures.measure(arguments.filter)
         else:
