@@ -3,19 +3,7 @@
 // The register tiles add one row or one matrix to their sums on the way out, for nothing. All else is a pass over the
 // block just written, which still lies in L1: one more copy of every tile for every activation would cost megabytes.
 #pragma once
-#include "simd.h"
-#if __has_include("activation.h")
 #include "activation.h"
-#else
-namespace gemmule::GEMMULE_ISA {
-enum class Activation : int64_t { linear, relu };
-inline Activation activation_from(const char* name) { return name[0] == 'r' ? Activation::relu : Activation::linear; }
-template <class T>
-GEMMULE_INLINE Vec<T> apply_activation(Vec<T> x, Activation activation, T) {
-  return activation == Activation::relu ? maximum<T>(x, zero<T>()) : x;
-}
-}  // namespace gemmule::GEMMULE_ISA
-#endif
 
 namespace gemmule::GEMMULE_ISA {
 
@@ -29,7 +17,7 @@ struct Epilogue {
   bool idle() const { return !bias && !residual && activation == Activation::linear; }
 
   // out (M, N): rows [i0, i1), columns [j0, j1)
-  void finish(T* out, int64_t N, int64_t i0, int64_t i1, int64_t j0, int64_t j1) const {
+  __attribute__((noinline)) void finish(T* out, int64_t N, int64_t i0, int64_t i1, int64_t j0, int64_t j1) const {
     if (idle()) return;
     for (int64_t i = i0; i < i1; ++i) {
       for (int64_t j = j0; j < j1; j += kLanes<T>) {
