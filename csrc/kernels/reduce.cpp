@@ -69,9 +69,12 @@ struct Multiply {
 struct Maximum {
   template <class T>
   static constexpr T identity = lowest<T>();
+  // The inner choice keeps a NaN in a (and is one maxps), the outer one takes a NaN from b; it does not wait for a,
+  // the accumulator.
   template <class V>
   static GEMMULE_INLINE V combine(V a, V b) {
-    return (a > b) | (a != a) ? a : b;
+    const V larger = b > a ? b : a;
+    return b != b ? b : larger;
   }
   // Whether v takes the place of `best`, met earlier: the first of equals stays, and so does the first NaN.
   template <class V>
@@ -85,7 +88,8 @@ struct Minimum {
   static constexpr T identity = highest<T>();
   template <class V>
   static GEMMULE_INLINE V combine(V a, V b) {
-    return (a < b) | (a != a) ? a : b;
+    const V smaller = b < a ? b : a;
+    return b != b ? b : smaller;
   }
   template <class V>
   static GEMMULE_INLINE auto better(V v, V best) {
@@ -95,6 +99,21 @@ struct Minimum {
 
 // ---- The two routines -----------------------------------------------------------------------------------------------
 
+template <int kWidth, class V, size_t... I>
+GEMMULE_INLINE V swap_halves(V v, Indices<I...>) {
+  return __builtin_shufflevector(v, v, (I ^ kWidth)...);
+}
+
+// Halves onto each other until one lane is left.
+template <class Op, class T, int kWidth = kLanes<T> / 2>
+GEMMULE_INLINE T fold_lanes(Vec<T> v) {
+  if constexpr (kWidth == 0)
+    return v[0];
+  else
+    return fold_lanes<Op, T, kWidth / 2>(
+        Op::combine(v, swap_halves<kWidth>(v, typename MakeIndices<kLanes<T>>::type{})));
+}
+
 // n contiguous elements: eight vectors of accumulators, which hide the latency of an addition, then a tree.
 template <class Op, class T>
 T reduce_run(const T* x, int64_t n) {
@@ -102,22 +121,27 @@ T reduce_run(const T* x, int64_t n) {
   constexpr int64_t kStep = kLanes<T>;
   const Vec<T> identity = splat(Op::template identity<T>);
   Vec<T> sum[kWays];
+#pragma GCC unroll 8  // or GCC leaves the accumulators in memory
   for (int k = 0; k < kWays; ++k) sum[k] = identity;
   int64_t i = 0;
-  for (; i + kWays * kStep <= n; i += kWays * kStep)
+  for (; i + kWays * kStep <= n; i += kWays * kStep) {
+#pragma GCC unroll 8
     for (int k = 0; k < kWays; ++k) sum[k] = Op::combine(sum[k], load(x + i + k * kStep));
-  for (; i + kStep <= n; i += kStep) sum[0] = Op::combine(sum[0], load(x + i));
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < kWays - 1; ++k) {
+    if (i + kStep > n) break;
+    sum[k] = Op::combine(sum[k], load(x + i));
+    i += kStep;
+  }
   if (i < n) {
     const Vec<T> rest = load_partial(x + i, n - i);
-    sum[1] = Op::combine(sum[1], lane_numbers<T>() < splat(static_cast<T>(n - i)) ? rest : identity);
+    sum[kWays - 1] = Op::combine(sum[kWays - 1], lane_numbers<T>() < splat(static_cast<T>(n - i)) ? rest : identity);
   }
-  for (int width = kWays / 2; width > 0; width /= 2)
-    for (int k = 0; k < width; ++k) sum[k] = Op::combine(sum[k], sum[k + width]);
-  T lanes[kLanes<T>];
-  store(lanes, sum[0]);
-  for (int width = kLanes<T> / 2; width > 0; width /= 2)
-    for (int k = 0; k < width; ++k) lanes[k] = Op::combine(lanes[k], lanes[k + width]);
-  return lanes[0];
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) sum[k] = Op::combine(sum[k], sum[k + 4]);
+  sum[0] = Op::combine(Op::combine(sum[0], sum[2]), Op::combine(sum[1], sum[3]));
+  return fold_lanes<Op, T>(sum[0]);
 }
 
 // out[j] = x[0, j] ∘ x[1, j] ∘ ... for j < cols, rows `stride` apart: eight rows at a time as a tree, so that the

@@ -189,6 +189,20 @@ GEMMULE_INLINE T reduce_max(Vec<T> v) {
   return best;
 }
 
+// The 64-bit products of the low halves of the lanes; what the high halves hold does not matter.
+GEMMULE_INLINE Vec<uint64_t> multiply_low_halves(Vec<uint64_t> a, Vec<uint64_t> b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec<uint64_t>>(
+      _mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec<uint64_t>>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__SSE2__)
+  return reinterpret_cast<Vec<uint64_t>>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+  return (a & 0xffffffffu) * (b & 0xffffffffu);
+#endif
+}
+
 // Lane i of vector j becomes lane j of vector i, for kLanes<T> vectors: blocks of 1, 2, 4, ... lanes change places with
 // their mirror images across the diagonal.
 template <int S, class V, size_t... I>
