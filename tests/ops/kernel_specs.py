@@ -122,8 +122,8 @@ ROWS = [
         Row("gather", lambda rng, d, s=source: batch(rng, d, s), tag=f"from-{source}", tolerance=EXACT)
         for source in ("float32", "float64", "int32", "int64", "uint8")
     ),
-    Row("gather", lambda rng, d: batch(rng, d, cursor=False), tag="from-the-start", dtypes=("float32", "int32", "int64"),
-        tolerance=EXACT),
+    Row("gather", lambda rng, d: batch(rng, d, cursor=False), tag="from-the-start",
+        dtypes=("float32", "int32", "int64"), tolerance=EXACT),
     Row("random_bits", keyed(1037), dtypes=("uint32",), tolerance=EXACT),
     Row("random_uniform", keyed(17, 61), {"low": -2.0, "high": 3.0}, tolerance=EXACT),
     Row("random_normal", keyed(17, 61), {"mean": 1.0, "stddev": 2.0, "truncated": False}, dtypes=("float64",)),
@@ -131,7 +131,8 @@ ROWS = [
     Row("random_permutation", keyed(1037), dtypes=("int64",), tolerance=EXACT),
     Row("scale", scaled, tolerance=EXACT),
     *(
-        Row("gemm", product(ta, tb, residual), {"transpose_a": ta, "transpose_b": tb, "activation": name, "alpha": alpha},
+        Row("gemm", product(ta, tb, residual),
+            {"transpose_a": ta, "transpose_b": tb, "activation": name, "alpha": alpha},
             tag=f"{'TN'[not ta]}{'TN'[not tb]}-{name}", tolerance=SUMS)
         for ta, tb, residual, name, alpha in (
             (False, False, True, "relu", 0.0),

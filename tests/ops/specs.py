@@ -285,7 +285,7 @@ def comparison(op: str) -> list[Row]:
     return [
         Row(op, (integers(-3, 3, *S, dtype=None), integers(-3, 3, 37, dtype=None)), dtypes=(*FLOATS, *INTEGERS),
             bench=(BIG, BIG), fuzz=broadcastable(2), **few),
-        Row(op, (integers(0, 3, *S, dtype=None), integers(0, 3, *S, dtype=None)), tag="uint8", dtypes=("uint8",), **few),
+        Row(op, (integers(0, 3, *S, dtype=None),) * 2, tag="uint8", dtypes=("uint8",), **few),
         Row(op, (booleans(*S), booleans(*S)), tag="bool", dtypes=("bool",), **few),
     ]  # fmt: skip
 

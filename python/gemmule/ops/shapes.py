@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gemmule.config import FLOATS, floatx, standardize_dtype
-from gemmule.errors import received
+from gemmule.errors import describe, received
 from gemmule.scope import where
 from gemmule.tensor import Tensor
 
@@ -44,7 +44,9 @@ def to_array(value: Any, dtype: Any = None) -> np.ndarray:
 
 def _natural_dtype(value: Any, array: np.ndarray) -> str:
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"Tensors hold real numbers or booleans.{received(value=value, dtype=array.dtype)}")
+        raise TypeError(
+            f"Tensors hold real numbers or booleans. Received: value={describe(value)}, dtype={array.dtype}."
+        )
     from_python = not isinstance(value, (np.ndarray, np.generic))
     name = array.dtype.name
     if array.dtype.kind == "f":
@@ -60,9 +62,10 @@ def result_dtype(*values: Any) -> str:
     Among tensors the wider kind wins (bool < integers < floats). A Python number adopts the tensors' type unless it
     is of a higher kind, integer tensor with a Python float gives `floatx()`, or does not fit.
     """
-    names = [v.dtype.name for v in values if isinstance(v, (Tensor, np.ndarray, np.generic))]
+    names = [v.dtype.name for v in values if isinstance(v, Tensor)]
+    names += [_natural_dtype(v, np.asarray(v)) for v in values if isinstance(v, (np.ndarray, np.generic))]
     weak = [v for v in values if not isinstance(v, (Tensor, np.ndarray, np.generic))]
-    strongest = max((_supported(n) for n in names), key=_RANK.__getitem__, default="")
+    strongest = max(names, key=_RANK.__getitem__, default="")
     for value in weak:
         array = np.asarray(value)
         natural = _natural_dtype(value, array)
@@ -77,10 +80,6 @@ def _holds(dtype: str, numbers: np.ndarray) -> bool:
         return True
     limits = np.iinfo(dtype)
     return bool(limits.min <= numbers.min() and numbers.max() <= limits.max)
-
-
-def _supported(name: str) -> str:
-    return name if name in _RANK else _natural_dtype(np.empty(0, name), np.empty(0, name))
 
 
 def _kind(name: str) -> int:
