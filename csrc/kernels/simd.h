@@ -173,20 +173,26 @@ GEMMULE_INLINE Vec<T> minimum(Vec<T> a, Vec<T> b) {
   return (a < b) | (a != a) ? a : b;
 }
 
-// Lanes folded as a fixed tree: halves onto each other until one is left.
-template <class T>
-GEMMULE_INLINE T reduce_add(Vec<T> v) {
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  for (int width = kLanes<T> / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
+// Lane i changes places with lane i ^ W.
+template <int W, class V, size_t... I>
+GEMMULE_INLINE V swap_lanes(V v, Indices<I...>) {
+  return __builtin_shufflevector(v, v, static_cast<int>(I ^ W)...);
 }
-template <class T>
+
+// Lanes folded as a fixed tree: halves onto each other until one is left.
+template <class T, int W = kLanes<T> / 2>
+GEMMULE_INLINE T reduce_add(Vec<T> v) {
+  if constexpr (W == 0)
+    return v[0];
+  else
+    return reduce_add<T, W / 2>(v + swap_lanes<W>(v, typename MakeIndices<kLanes<T>>::type{}));
+}
+template <class T, int W = kLanes<T> / 2>
 GEMMULE_INLINE T reduce_max(Vec<T> v) {
-  T best = v[0];
-  for (int i = 1; i < kLanes<T>; ++i) best = (v[i] > best) || (v[i] != v[i]) ? v[i] : best;
-  return best;
+  if constexpr (W == 0)
+    return v[0];
+  else
+    return reduce_max<T, W / 2>(maximum<T>(v, swap_lanes<W>(v, typename MakeIndices<kLanes<T>>::type{})));
 }
 
 // The 64-bit products of the low halves of the lanes; what the high halves hold does not matter.

@@ -1,4 +1,4 @@
-// Elementary functions on vectors: exp, expm1, log, log1p, tanh, sigmoid, softplus, erf.
+// Elementary functions on vectors: exp, expm1, log, tanh, sigmoid, softplus, erf; and log(1 + x) on [0, 1].
 //
 // float: range reduction and polynomials, at most 3 units in the last place off (the sweep in the tests says how far).
 // The coefficients are minimax fits of our own, in float64, rounded. Every lane runs the same instructions whatever
@@ -68,7 +68,7 @@ GEMMULE_INLINE Vec<float> exp(Vec<float> x) {
   return select<float>(x != x, x, y);
 }
 
-// e^x - 1 for -60 <= x <= 88, NaN elsewhere welcome: what tanh and expm1 share.
+// e^x - 1 for -60 <= x <= 88; -0 may lose its sign.
 GEMMULE_INLINE Vec<float> expm1_bounded(Vec<float> x) {
   const PowerOfTwo power = split_exp(x);
   const Vec<float> scale = reinterpret_cast<Vec<float>>(power.exponent + 0x3f800000u);
@@ -76,8 +76,10 @@ GEMMULE_INLINE Vec<float> expm1_bounded(Vec<float> x) {
 }
 
 GEMMULE_INLINE Vec<float> expm1(Vec<float> x) {
-  Vec<float> y = expm1_bounded(x);
-  y = select<float>(x > 88.0f, exp(x), y);
+  const PowerOfTwo power = split_exp(x);
+  const Vec<float> half = reinterpret_cast<Vec<float>>(power.exponent + 0x3f000000u);  // the whole one may overflow
+  Vec<float> y = fma(half, power.fraction, half - 0.5f) * 2.0f;
+  y = select<float>(x > 88.7228317f, splat(kInfinity), y);
   y = select<float>(x < -18.0f, splat(-1.0f), y);
   return select<float>((x == 0.0f) | (x != x), x, y);  // keeps the sign of zero
 }
@@ -93,41 +95,25 @@ GEMMULE_INLINE Vec<float> log_of_parts(Vec<float> e, Vec<float> f) {
   return fma(e, splat(kLn2High), f + tail);
 }
 
-// The exponent of x, times 2^23, after division by sqrt(1/2): zero for sqrt(1/2) <= x < sqrt(2).
-GEMMULE_INLINE Mask<float> log_exponent(Vec<float> x) {
-  constexpr int32_t kSqrtHalf = 0x3f3504f3;
-  return (reinterpret_cast<Mask<float>>(x) - kSqrtHalf) & ~0x7fffff;
-}
-
-GEMMULE_INLINE Vec<float> exponent_to_float(Mask<float> exponent) {
-  return __builtin_convertvector(exponent >> 23, Vec<float>);
-}
-
 GEMMULE_INLINE Vec<float> log(Vec<float> x) {
+  constexpr int32_t kSqrtHalf = 0x3f3504f3;
   const Vec<float> normal = select<float>(x < kSmallestNormal, splat(1.0f), x);
-  const Mask<float> exponent = log_exponent(normal);
-  const Vec<float> mantissa = reinterpret_cast<Vec<float>>(reinterpret_cast<Mask<float>>(normal) - exponent);
-  Vec<float> y = log_of_parts(exponent_to_float(exponent), mantissa - 1.0f);
+  const Mask<float> bits = reinterpret_cast<Mask<float>>(normal);
+  const Mask<float> exponent = (bits - kSqrtHalf) & ~0x7fffff;  // zero for sqrt(1/2) <= x < sqrt(2)
+  const Vec<float> mantissa = reinterpret_cast<Vec<float>>(bits - exponent);
+  Vec<float> y = log_of_parts(__builtin_convertvector(exponent >> 23, Vec<float>), mantissa - 1.0f);
   y = select<float>(x < kSmallestNormal, splat(-kInfinity), y);
   y = select<float>(x <= -kSmallestNormal, splat(__builtin_nanf("")), y);
   return select<float>((x == kInfinity) | (x != x), x, y);
 }
 
-// log(1 + x) for 0 <= x <= 1, where 1 + x is rounded: what was lost comes back as a correction of the mantissa.
+// log(1 + x) for 0 <= x <= 1, as 2 atanh(s) with s = x / (2 + x): no exponent to take apart.
 GEMMULE_INLINE Vec<float> log1p_bounded(Vec<float> x) {
-  const Vec<float> u = x + 1.0f;
-  const Vec<float> lost = x - (u - 1.0f);
-  const Mask<float> exponent = log_exponent(u);
-  const Vec<float> mantissa = reinterpret_cast<Vec<float>>(reinterpret_cast<Mask<float>>(u) - exponent);
-  const Vec<float> scale = reinterpret_cast<Vec<float>>(0x3f800000 - exponent);  // 2^-e
-  return log_of_parts(exponent_to_float(exponent), fma(lost, scale, mantissa - 1.0f));
-}
-
-GEMMULE_INLINE Vec<float> log1p(Vec<float> x) {
-  Vec<float> y = select<float>(x > 0x1p24f, log(x), log1p_bounded(x));
-  y = select<float>(x == -1.0f, splat(-kInfinity), y);
-  y = select<float>(x < -1.0f, splat(__builtin_nanf("")), y);
-  return select<float>((x == 0.0f) | (x != x), x, y);
+  const Vec<float> s = x / (x + 2.0f);
+  const Vec<float> square = s * s;
+  const Vec<float> p =
+      polynomial(square, {0.333333373f, 0.199994385f, 0.143084422f, 0.107138284f, 0.121504694f});
+  return fma(s * square, p + p, s + s);
 }
 
 // (1 - e^-2|x|) / (1 + e^-2|x|)
@@ -160,10 +146,10 @@ GEMMULE_INLINE Vec<float> erf(Vec<float> x) {
 
 // ---- double: lane by lane ------------------------------------------------------------------------------------------
 
-#define GEMMULE_BY_LANE(name)                                         \
-  GEMMULE_INLINE Vec<double> name(Vec<double> x) {                    \
+#define GEMMULE_BY_LANE(name)                                               \
+  GEMMULE_INLINE Vec<double> name(Vec<double> x) {                          \
     for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_##name(x[i]); \
-    return x;                                                         \
+    return x;                                                               \
   }
 GEMMULE_BY_LANE(exp)
 GEMMULE_BY_LANE(expm1)
@@ -173,21 +159,12 @@ GEMMULE_BY_LANE(tanh)
 GEMMULE_BY_LANE(erf)
 #undef GEMMULE_BY_LANE
 
+GEMMULE_INLINE Vec<double> log1p_bounded(Vec<double> x) { return log1p(x); }
+
 GEMMULE_INLINE Vec<double> sigmoid(Vec<double> x) { return 1.0 / (exp(-x) + 1.0); }
 
 GEMMULE_INLINE Vec<double> softplus(Vec<double> x) {
   return maximum<double>(x, zero<double>()) + log1p(exp(-absolute<double>(x)));
-}
-
-template <class T>
-GEMMULE_INLINE Vec<T> square_root(Vec<T> x) {
-  for (int i = 0; i < kLanes<T>; ++i) {
-    if constexpr (sizeof(T) == 4)
-      x[i] = __builtin_sqrtf(x[i]);
-    else
-      x[i] = __builtin_sqrt(x[i]);
-  }
-  return x;
 }
 
 }  // namespace gemmule::GEMMULE_ISA
