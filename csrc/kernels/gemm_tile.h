@@ -37,7 +37,7 @@ struct TileJob {
   int64_t addend_stride;
   T* c;
   int64_t c_stride;
-  int64_t lanes;  // columns of a tile that is part of a vector
+  int64_t lanes = 0;  // columns of a tile that is part of a vector
 };
 
 enum class Width { two_vectors, one_vector, part_of_vector };
