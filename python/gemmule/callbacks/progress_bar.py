@@ -1,0 +1,186 @@
+"""The progress bar of `fit` and `evaluate`.
+
+A terminal gets a line that is redrawn up to ten times a second; a notebook one that is redrawn a few times an epoch, to
+keep the saved page small; a file or pipe one line at the end of each epoch.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gemmule.errors import received
+
+WIDTH = 20  # characters of the bar
+TERMINAL_SECONDS = 0.1  # shortest time between two drawings
+NOTEBOOK_SECONDS = 0.5
+NOTEBOOK_DRAWINGS = 4  # about so many an epoch
+
+
+class ProgressBar:
+    """Shows how far an epoch or an evaluation is.
+
+    Args:
+        redraw: whether to redraw one line (`verbose=1`) or to write one line at the end (`verbose=2`).
+        epochs: number of the last epoch, if known.
+        steps: batches in an epoch.
+    """
+
+    def __init__(self, redraw: bool, epochs: int | None, steps: int | None) -> None:
+        kind = _kind_of_stream()
+        self._redraw = redraw and kind != "pipe"
+        self._notebook = kind == "notebook"
+        self._epochs, self._steps = epochs, steps
+        self._in_epoch = False
+        self._header = ""
+        self._drawn = 0  # length of the line on the screen
+        self._started = self._next = 0.0
+
+    @classmethod
+    def of(cls, verbose: Any, params: Mapping[str, Any]) -> ProgressBar | None:
+        """The bar for a value of `verbose`; `None` for 0.
+
+        Raises:
+            ValueError: for an unknown value.
+        """
+        if verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose must be 0 (silent), 1 (bar), 2 (one line) or 'auto'.{received(verbose=verbose)}")
+        if not verbose:
+            return None
+        return cls(verbose != 2, params.get("epochs"), params.get("steps"))
+
+    def start(self, epoch: int) -> None:
+        """Begins an epoch, counted from 0."""
+        self._in_epoch = True
+        self._header = f"Epoch {epoch + 1}/{self._epochs}" if self._epochs else f"Epoch {epoch + 1}"
+        if self._redraw:
+            _write(self._header + "\n")
+        self._begin()
+
+    def start_test(self) -> None:
+        """Begins an evaluation. The validation in an epoch is part of the epoch."""
+        if not self._in_epoch:
+            self._header = ""
+            self._begin()
+
+    def _begin(self) -> None:
+        self._drawn = 0
+        self._started = time.perf_counter()
+        self._next = self._started + (NOTEBOOK_SECONDS if self._notebook else TERMINAL_SECONDS)
+
+    def update(self, done: int, results: Callable[[], Mapping[str, float]]) -> None:
+        """Redraws the line when it is time to.
+
+        Args:
+            done: batches done.
+            results: gives the values to show.
+        """
+        now = time.perf_counter()
+        if not self._redraw or now < self._next or not done:
+            return
+        elapsed = now - self._started
+        total = max(self._steps or done, done)
+        left = elapsed * (total / done - 1)
+        if self._notebook:
+            self._next = now + max(NOTEBOOK_SECONDS, (elapsed + left) / NOTEBOOK_DRAWINGS)
+        else:
+            self._next = now + TERMINAL_SECONDS
+        timing = f"{format_seconds(left)} {format_step(elapsed / done)}"
+        self._draw(f"{self._counter(done, total)} {_bar(done, total)} {timing}{format_logs(results())}", fit=True)
+
+    def finish(self, logs: Mapping[str, float], seconds: float | None = None) -> None:
+        """Ends an epoch.
+
+        Args:
+            logs: the values to show.
+            seconds: how long it took.
+        """
+        seconds = time.perf_counter() - self._started if seconds is None else seconds
+        steps = self._steps or 1
+        took, step, values = format_seconds(seconds), format_step(seconds / steps), format_logs(logs)
+        if self._redraw:
+            self._draw(f"{self._counter(steps, steps)} {_bar(steps, steps)} {took} {step}{values}")
+            _write("\n")
+        else:
+            header = f"{self._header} - " if self._header else ""
+            _write(f"{header}{steps}/{steps} - {took} - {step}{values}\n")
+        self._in_epoch = False
+
+    def finish_test(self, logs: Mapping[str, float]) -> None:
+        """Ends an evaluation; a validation ends with its epoch."""
+        if not self._in_epoch:
+            self.finish(logs)
+
+    @staticmethod
+    def _counter(done: int, total: int) -> str:
+        return f"{done:>{len(str(total))}}/{total}"
+
+    def _draw(self, line: str, fit: bool = False) -> None:
+        if fit and not self._notebook:  # a line that wraps cannot be redrawn
+            line = line[: max(shutil.get_terminal_size().columns - 1, 20)]
+        _write("\r" + line.ljust(self._drawn))
+        self._drawn = len(line)
+
+
+def format_seconds(seconds: float) -> str:
+    """`"2s"`, `"1:05"`, `"1:01:05"`."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    if whole < 60:
+        return f"{whole}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def format_step(seconds: float) -> str:
+    """`"2s/step"`, `"13ms/step"`, `"85us/step"`."""
+    if seconds >= 1:
+        return f"{seconds:.0f}s/step"
+    return f"{seconds * 1e3:.0f}ms/step" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us/step"
+
+
+def format_logs(logs: Mapping[str, Any]) -> str:
+    """`" - accuracy: 0.9012 - loss: 2.7120e-04"`."""
+    return "".join(f" - {name}: {_format_value(value)}" for name, value in logs.items())
+
+
+def _format_value(value: Any) -> str:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return f"{number:.4f}" if abs(number) > 1e-3 or number == 0 else f"{number:.4e}"
+
+
+def _bar(done: int, total: int) -> str:
+    full, empty = ("━", "─") if _can_write("━─") else ("=", ".")
+    length = WIDTH * done // total
+    return full * length + empty * (WIDTH - length)
+
+
+def _can_write(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _write(text: str) -> None:
+    stream = sys.stdout
+    if stream is not None:  # as under pythonw
+        stream.write(text)
+        stream.flush()
+
+
+def _kind_of_stream() -> str:
+    """`"terminal"`, `"notebook"` or `"pipe"`."""
+    python = sys.modules.get("IPython")
+    shell = python.get_ipython() if python is not None and hasattr(python, "get_ipython") else None
+    if type(shell).__name__ == "ZMQInteractiveShell" and type(sys.stdout).__name__ == "OutStream":
+        return "notebook"
+    isatty = getattr(sys.stdout, "isatty", None)
+    return "terminal" if isatty is not None and isatty() else "pipe"

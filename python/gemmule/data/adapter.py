@@ -1,0 +1,283 @@
+"""From the arguments of `fit`, `evaluate` and `predict` to checked arrays.
+
+Arrays stay what they are as far as the kernels can read them: pixels of one byte are converted batch by batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gemmule.errors import describe, not_yet, received
+from gemmule.tensor import Tensor
+
+KEPT = ("float32", "float64", "int32", "int64", "uint8", "bool")
+CONVERTED = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
+
+
+class Dataset(NamedTuple):
+    """Arrays whose first dimension counts the examples.
+
+    Attributes:
+        inputs: one array for each input of the model.
+        targets: one array for each target, or `None`.
+        weights: one number for each example, or `None`.
+        size: number of examples.
+    """
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray] | None
+    weights: np.ndarray | None
+    size: int
+
+
+def dataset(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
+    """The arguments as arrays that fit each other.
+
+    Args:
+        x: examples: an array, a nested list, a DataFrame, or a list of arrays for a model with several inputs.
+        y: targets, likewise, or `None`.
+        sample_weight: one number for each example, or `None`.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        TypeError: for what is not made of numbers.
+        ValueError: for empty data and for arguments of different length.
+    """
+    inputs = _arrays("x", x)
+    targets = None if y is None else _arrays("y", y)
+    size = len(inputs[0])
+    if size == 0:
+        raise ValueError(f"x has no examples: its first dimension is 0.{received(x=inputs[0])}")
+    for name, group in (("x", inputs), ("y", targets or [])):
+        for array in group:
+            if len(array) != size:
+                raise ValueError(_of_different_length(name, inputs[0], array))
+    weights = None if sample_weight is None else _weights(sample_weight, size)
+    return Dataset(inputs, targets, weights, size)
+
+
+def training_data(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+) -> tuple[Dataset, Dataset | None]:
+    """The data to train on and the data to validate on.
+
+    Args:
+        x: see `dataset`.
+        y: see `dataset`.
+        sample_weight: see `dataset`.
+        class_weight: weight by class number, 1 for classes left out.
+        validation_split: share of the examples, the last ones, to validate on.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`; wins over `validation_split`.
+
+    Returns:
+        Both; the second is `None` when there is nothing to validate on.
+
+    Raises:
+        ValueError: if `class_weight` and `sample_weight` are both given, or the split leaves nothing.
+    """
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError(
+            "class_weight and sample_weight cannot be used together. Multiply the class weights into sample_weight: "
+            "sample_weight * np.array([class_weight[c] for c in y])."
+        )
+    data = dataset(x, y, sample_weight)
+    validation = None if validation_data is None else _validation(validation_data)
+    if validation is None and validation_split:
+        data, validation = _split(data, validation_split)
+    if class_weight is not None:
+        data = data._replace(weights=_class_weights(class_weight, data.targets))
+    return data, validation
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """`x`, `y` and `sample_weight` of a batch, `None` for what is missing.
+
+    Args:
+        data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: for a tuple of another length.
+    """
+    if not isinstance(data, (tuple, list)):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(f"A batch is (x,), (x, y) or (x, y, sample_weight).{received(length=len(data))}")
+    return tuple([*data, None, None][:3])  # type: ignore[return-value]
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """One argument as a C-contiguous array in native byte order, of a type kernels can read.
+
+    Raises:
+        TypeError: for what is not made of real numbers.
+        ValueError: for nested lists of different lengths, and for single numbers.
+    """
+    array = _raw_array(name, value)
+    kind = array.dtype.kind
+    if kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers.{received(**{name: array})} {_cure_of_dtype(name, kind)}")
+    if array.ndim == 0:
+        raise ValueError(
+            f"{name} must be an array whose first dimension counts the examples.{received(**{name: value})} "
+            f"For one example: {name} = np.array([{name}])."
+        )
+    dtype = array.dtype.name
+    if dtype not in KEPT:
+        dtype = CONVERTED.get(dtype, "float64" if kind == "f" else "int64")
+        if kind == "u" and array.size and array.max() > np.iinfo(dtype).max:
+            raise ValueError(f"{name} holds integers that do not fit int64.{received(**{name: array})}")
+    return np.ascontiguousarray(array, dtype)
+
+
+def _arrays(name: str, value: Any) -> list[np.ndarray]:
+    if isinstance(value, Mapping):
+        raise not_yet(f"A dict as {name}")
+    several = isinstance(value, (list, tuple)) and value and all(getattr(part, "ndim", 0) > 0 for part in value)
+    return [as_array(name, part) for part in value] if several else [as_array(name, value)]
+
+
+def _raw_array(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        return value.numpy()
+    if hasattr(value, "to_numpy"):
+        return _from_frame(name, value)
+    if value is None:
+        raise ValueError(f"{name} is missing: pass an array, a nested list or a DataFrame.")
+    if hasattr(value, "__next__") or (hasattr(value, "__iter__") and not hasattr(value, "__array__") and not _listlike(value)):
+        raise not_yet(f"An iterator or generator as {name} (received {describe(value)})")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} is a nested list whose parts have different lengths. Bring them to one length, for example by "
+            "padding."
+        ) from None
+
+
+def _listlike(value: Any) -> bool:
+    return isinstance(value, (Sequence, np.ndarray))
+
+
+def _from_frame(name: str, frame: Any) -> np.ndarray:
+    """The values of a pandas object; columns of different numeric types are brought to one."""
+    dtypes = frame.dtypes if hasattr(frame, "columns") else {getattr(frame, "name", None) or name: frame.dtype}
+    text = [str(column) for column, dtype in dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
+    if text:
+        raise TypeError(
+            f"{name} has columns that do not hold real numbers: {', '.join(text)}. Drop or encode them, for example "
+            "with pandas.get_dummies."
+        )
+    array = frame.to_numpy()
+    try:
+        return array if array.dtype.kind in "fiub" else frame.to_numpy(dtype="float64")
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} has missing values. Fill or drop them, for example with fillna.") from None
+
+
+def _cure_of_dtype(name: str, kind: str) -> str:
+    if kind == "c":
+        return f"Split complex numbers: np.stack([{name}.real, {name}.imag], axis=-1)."
+    if kind in "USTV":
+        return f"Encode text first; class names become numbers by np.unique({name}, return_inverse=True)[1]."
+    if kind in "mM":
+        return f"Convert dates and times to numbers first, for example {name}.astype('int64')."
+    return f"If all elements are numbers of one shape: {name} = np.array({name}.tolist(), dtype='float32')."
+
+
+def _of_different_length(name: str, first: np.ndarray, other: np.ndarray) -> str:
+    return (
+        f"x and {name} must have the same number of examples, their first dimension."
+        f"{received(**{'x.shape': first.shape, f'{name}.shape': other.shape})}"
+        if name != "x"
+        else "All inputs must have the same number of examples, their first dimension."
+        f"{received(**{'x[0].shape': first.shape, 'x[i].shape': other.shape})}"
+    )
+
+
+def _weights(sample_weight: Any, size: int) -> np.ndarray:
+    weights = as_array("sample_weight", sample_weight)
+    if weights.ndim == 2 and weights.shape[1] == 1:
+        weights = weights.reshape(-1)
+    if len(weights) != size:
+        raise ValueError(
+            "sample_weight must have one number for each example."
+            f"{received(**{'sample_weight.shape': weights.shape, 'examples': size})}"
+        )
+    if not np.isfinite(weights).all():
+        raise ValueError(f"sample_weight holds NaN or infinite values.{received(sample_weight=weights)}")
+    return weights if weights.dtype.kind == "f" else weights.astype("float32")
+
+
+def _class_weights(class_weight: Any, targets: list[np.ndarray] | None) -> np.ndarray:
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight must be a dict, such as {{0: 1.0, 1: 5.0}}.{received(class_weight=class_weight)}")
+    for label, weight in class_weight.items():
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            raise ValueError(f"The keys of class_weight must be class numbers.{received(key=label)}")
+        if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < np.inf:
+            raise ValueError(
+                f"The values of class_weight must be finite numbers from 0 on.{received(**{'class': label, 'weight': weight})}"
+            )
+    if not targets or len(targets) > 1:
+        raise ValueError("class_weight needs one array of targets. Pass y, or use sample_weight.")
+    labels = _labels(targets[0])
+    weights = np.ones(len(labels), np.float32)
+    for label, weight in class_weight.items():
+        weights[labels == label] = weight
+    return weights
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    """Class numbers of the examples; of one-hot rows the position of the largest value."""
+    if y.ndim == 1:
+        return y
+    if y.ndim == 2:
+        return y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    raise ValueError(
+        "class_weight needs one class for each example: targets of shape (n,), (n, 1) or one-hot (n, classes)."
+        f"{received(y=y)}"
+    )
+
+
+def _validation(validation_data: Any) -> Dataset:
+    if not isinstance(validation_data, (tuple, list)) or not 2 <= len(validation_data) <= 3:
+        raise ValueError(
+            "validation_data must be a tuple (x, y) or (x, y, sample_weight)."
+            f"{received(validation_data=validation_data)}"
+        )
+    try:
+        return dataset(*validation_data)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation_data: {error}") from None
+
+
+def _split(data: Dataset, share: Any) -> tuple[Dataset, Dataset]:
+    if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not 0 < share < 1:
+        raise ValueError(f"validation_split must be a number from 0 to below 1.{received(validation_split=share)}")
+    first = int(np.floor(data.size * (1 - share)))
+    if first in (0, data.size):
+        side = "training" if first == 0 else "validation"
+        raise ValueError(
+            f"validation_split leaves no example for {side}.{received(validation_split=share, examples=data.size)} "
+            "Change it, or pass validation_data."
+        )
+    return _rows(data, slice(0, first)), _rows(data, slice(first, data.size))
+
+
+def _rows(data: Dataset, rows: slice) -> Dataset:
+    return Dataset(
+        [array[rows] for array in data.inputs],
+        None if data.targets is None else [array[rows] for array in data.targets],
+        None if data.weights is None else data.weights[rows],
+        rows.stop - rows.start,
+    )

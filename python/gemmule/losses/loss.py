@@ -1,0 +1,220 @@
+"""The base of losses, losses made of functions, and how values for each example become one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gemmule import ops
+from gemmule.errors import did_you_mean, not_yet, received
+from gemmule.losses.checks import check_same_shape, refuse_column_against_row
+from gemmule.mutation import Watched
+from gemmule.naming import snake_case
+from gemmule.ops.shapes import as_float, as_tensor
+from gemmule.tensor import Tensor
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
+
+
+class Loss(Watched):
+    """Base class of losses. A subclass defines `call`.
+
+    Args:
+        name: its name; the class's in snake case by default.
+        reduction: `"sum_over_batch_size"` (also called `"mean"`) divides the weighted sum by the number of values,
+            `"mean_with_sample_weight"` by the sum of the weights; `"sum"` does not divide; `"none"` (or `None`)
+            gives one value for each example.
+        dtype: only `None`: losses are computed in the type of the predictions.
+
+    Raises:
+        ValueError: for an unknown reduction.
+
+    Example:
+        >>> class Cubic(gm.losses.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return gm.ops.mean(gm.ops.abs(y_true - y_pred) ** 3, axis=-1)
+        >>> float(Cubic()([[0.0]], [[2.0]]))
+        8.0
+    """
+
+    wants_class_numbers = False  # whether integer targets stay integers
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
+        reduction = "none" if reduction is None else reduction
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"Unknown reduction {reduction!r}.{did_you_mean(reduction, REDUCTIONS)}")
+        if dtype is not None:
+            raise not_yet("Loss(dtype=...)")
+        self.name = name or snake_case(type(self).__name__)
+        self.reduction = reduction
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            y_true: targets.
+            y_pred: predictions.
+            sample_weight: one weight for each example (or each value of the loss), or `None`.
+
+        Returns:
+            A tensor without dimensions; the values for each example with `reduction="none"`.
+        """
+        y_true, y_pred = self._as_tensors(y_true, y_pred)
+        return reduce_weighted(self.call(y_true, y_pred), sample_weight, self.reduction)
+
+    def _as_tensors(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+        if y_true is None:
+            raise ValueError(f'The loss "{self.name}" needs targets. Pass them as the second argument: fit(x, y).')
+        for argument, value in (("y_true", y_true), ("y_pred", y_pred)):
+            if isinstance(value, (list, tuple)) and any(isinstance(part, Tensor) for part in value):
+                raise not_yet(f'A model with several outputs (the loss "{self.name}" received {argument} as a list)')
+        y_pred = as_float(y_pred)
+        return as_tensor(as_tensor(y_true), "int32" if self.wants_class_numbers else y_pred.dtype), y_pred
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses of the examples, a tensor whose first dimension counts them. To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred).")
+
+    def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        """Refuses targets that cannot belong to a model's output, before anything is trained.
+
+        Args:
+            y: all targets.
+            output_shape: shape of the model's output, its first dimension of any size.
+
+        Raises:
+            ValueError: with shapes and cure.
+        """
+
+    def get_config(self) -> dict[str, Any]:
+        """What the loss can be made from again."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """A loss from its `get_config`."""
+        return cls(**config)
+
+
+class LossFunctionWrapper(Loss):
+    """A loss made of a function of `(y_true, y_pred)` that uses `gm.ops`.
+
+    Args:
+        fn: gives one loss for each example (or one for the batch).
+        reduction: see `Loss`.
+        name: the function's by default.
+        dtype: only `None`.
+        **kwargs: further arguments for `fn`.
+
+    Example:
+        >>> loss = gm.losses.LossFunctionWrapper(lambda y_true, y_pred: gm.ops.abs(y_true - y_pred))
+        >>> float(loss([[1.0]], [[3.0]]))
+        2.0
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name or function_name(fn), reduction, dtype)
+        self.fn, self._fn_kwargs = fn, kwargs
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:  # noqa: D102
+        if abs(y_true.ndim - y_pred.ndim) == 1:
+            refuse_column_against_row(self.name, y_true.shape, y_pred.shape)
+        return as_float(self.fn(y_true, y_pred, **self._fn_kwargs))
+
+    def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:  # noqa: D102
+        refuse_column_against_row(self.name, y.shape, (None, *output_shape[1:]))
+
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        return super().get_config() | {"fn": self.fn} | self._fn_kwargs
+
+
+class SameShapeLoss(Loss):
+    """A loss between tensors of the same shape. Outputs without a second dimension are rows of one value."""
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        check_same_shape(self.name, y_true.shape, y_pred.shape)
+        if y_pred.ndim == 1:
+            return self._rows(ops.expand_dims(y_true, -1), _column(y_pred))
+        return self._rows(y_true, y_pred)
+
+    def _rows(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        check_same_shape(self.name, y.shape, (None, *output_shape[1:]))
+
+
+def reduce_weighted(values: Tensor, sample_weight: Any = None, reduction: str = "sum_over_batch_size") -> Tensor:
+    """One number from the losses of the examples.
+
+    Args:
+        values: the losses.
+        sample_weight: one weight for each example or each value, or `None`.
+        reduction: see `Loss`.
+
+    Returns:
+        A tensor without dimensions; the weighted values with `"none"`.
+    """
+    weights = broadcast_weights(sample_weight, values)
+    if reduction in ("sum_over_batch_size", "mean"):
+        return ops.weighted_mean(values, weights)
+    weighted = values if weights is None else values * weights
+    if reduction == "none":
+        return weighted
+    if reduction == "sum" or weights is None:
+        return ops.sum(weighted) if reduction == "sum" else ops.weighted_mean(values)
+    return ops.sum(weighted) / ops.sum(weights)
+
+
+def broadcast_weights(sample_weight: Any, values: Tensor) -> Tensor | None:
+    """Sample weights in the shape of `values`.
+
+    Raises:
+        ValueError: if there is not one weight for each example or each value.
+    """
+    if sample_weight is None:
+        return None
+    weights = as_tensor(as_tensor(sample_weight), values.dtype)
+    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    if weights.shape == values.shape:
+        return weights
+    if weights.ndim == 0 or values.shape[: weights.ndim] != weights.shape:
+        raise ValueError(
+            "sample_weight needs one number for each example."
+            f"{received(sample_weight_shape=weights.shape, losses_shape=values.shape)}"
+            + (" A function used with sample weights must not average over the batch itself." * (not values.shape))
+        )
+    spread = ops.reshape(weights, weights.shape + (1,) * (values.ndim - weights.ndim))
+    return ops.multiply(ops.ones(values.shape, values.dtype), spread)
+
+
+def float_pair(name: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    y_pred = as_float(y_pred)
+    y_true = as_tensor(as_tensor(y_true), y_pred.dtype)
+    check_same_shape(name, y_true.shape, y_pred.shape)
+    return y_true, y_pred
+
+
+def _column(x: Tensor) -> Tensor:
+    """`x` with a last axis of one, and its logits likewise."""
+    column = ops.expand_dims(x, -1)
+    if x.logits is not None and x.logits_op == "sigmoid":
+        column.logits, column.logits_op = ops.expand_dims(x.logits, -1), x.logits_op
+    return column
+
+
+def function_name(fn: Any) -> str:
+    name = getattr(fn, "__name__", None) or getattr(getattr(fn, "func", None), "__name__", None)
+    return name or snake_case(type(fn).__name__)

@@ -1,0 +1,48 @@
+"""Optimizers: how gradients change the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gemmule.errors import describe, did_you_mean
+from gemmule.optimizers.adam import Adam
+from gemmule.optimizers.optimizer import Optimizer
+from gemmule.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer", "get"]
+
+CLASSES: dict[str, type[Any]] = {"sgd": SGD, "adam": Adam}
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from its name, class, config or an `Optimizer` object.
+
+    Args:
+        identifier: `"adam"`, `gm.optimizers.Adam`, `{"class_name": "adam", "config": {...}}`, ...
+
+    Returns:
+        An `Optimizer`.
+
+    Raises:
+        ValueError: for an unknown name.
+        TypeError: for something that is no optimizer.
+
+    Example:
+        >>> gm.optimizers.get("sgd").learning_rate
+        0.01
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str):
+        return _class_of(identifier)()
+    if isinstance(identifier, dict) and "class_name" in identifier:
+        return _class_of(str(identifier["class_name"])).from_config(identifier.get("config", {}))
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()  # type: ignore[call-arg]
+    raise TypeError(f"An optimizer is a name, such as 'adam', or an Optimizer object. Received: {describe(identifier)}.")
+
+
+def _class_of(name: str) -> type[Any]:
+    if name.lower() not in CLASSES:
+        raise ValueError(f"Unknown optimizer {name!r}.{did_you_mean(name.lower(), CLASSES)}")
+    return CLASSES[name.lower()]

@@ -1,0 +1,67 @@
+"""Numbers an optimizer can be steered with while it works: learning rate, momentum and their like.
+
+They lie in a float64 vector that kernels read in every step, so that an assignment in a batch callback reaches recorded
+steps as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemmule.errors import not_yet, received
+
+if TYPE_CHECKING:
+    from gemmule.optimizers.optimizer import Optimizer
+
+
+class Reading(float):
+    """A float that also has `numpy()`, as Keras's variables do."""
+
+    def numpy(self) -> np.float32:
+        """The value as a NumPy number."""
+        return np.float32(self)
+
+
+class HyperParameter:
+    """A property of an optimizer, kept in its vector `hyper` at the place of its name in `hyper_names`.
+
+    Args:
+        below: values must be smaller; any value from 0 on by default.
+    """
+
+    def __init__(self, below: float = math.inf) -> None:
+        self._below = below
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
+        if optimizer is None:
+            return self
+        return Reading(optimizer.hyper[optimizer.hyper_names.index(self._name)])
+
+    def __set__(self, optimizer: Optimizer, value: Any) -> None:
+        optimizer.hyper[optimizer.hyper_names.index(self._name)] = self.checked(optimizer, value)
+
+    def checked(self, optimizer: Optimizer, value: Any) -> float:
+        """The value as a float, when it makes sense.
+
+        Raises:
+            ValueError: when it does not.
+        """
+        if callable(value) and not hasattr(value, "__array__"):
+            raise not_yet(f"A schedule or function as {self._name}")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if isinstance(value, (bool, str)) or not 0 <= number < self._below:
+            limit = "" if self._below == math.inf else f" and below {self._below:g}"
+            raise ValueError(
+                f"{type(optimizer).__name__}: {self._name} must be a finite number from 0 on{limit}."
+                f"{received(**{self._name: value})}"
+            )
+        return number
