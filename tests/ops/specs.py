@@ -474,9 +474,9 @@ DROPOUT = [
 # ---- Rows: shapes, types, choosing -------------------------------------------------------------------------------
 
 
-def concatenate(*tensors: Any, axis: int = -1) -> Tensor:
+def concatenate(*tensors: Any, **arguments: Any) -> Tensor:
     """Concatenate takes a list."""
-    return OPS["concatenate"](list(tensors), axis=axis)
+    return OPS["concatenate"](list(tensors), **arguments)
 
 
 def getitem_key(tag: str, shape: Shape, key: Any, **more: Any) -> Row:
@@ -504,9 +504,9 @@ RESHAPING = [
     Row("transpose", (normal(*S),), bench=(BIG,), fuzz=permuted, **MOVED),
     Row("transpose", (normal(3, 4, 5, 6),), {"axes": (0, 2, 1, 3)}, tag="heads", bench=((8, 32, 4, 32),), **MOVED),
     Row("transpose", (integers(-9, 9, *S, dtype=None),), tag="integers", dtypes=(*INTEGERS, "uint8"), **KEPT),
-    Row("concatenate", (normal(5, 3), normal(5, 17), normal(5, 1)), call=concatenate, fuzz=joined,
+    Row("concatenate", (normal(5, 3), normal(5, 17), normal(5, 1)), {"axis": -1}, call=concatenate, fuzz=joined,
         bench=((640, 200), (640, 200), (640, 100)), **MOVED),
-    Row("concatenate", (normal(2, 3, 4), normal(5, 3, 4)), {"axis": 0}, tag="first", call=concatenate, **MOVED),
+    Row("concatenate", (normal(2, 3, 4), normal(5, 3, 4)), tag="first", call=concatenate, **MOVED),
     Row("getitem", (normal(*S),), {"key": (slice(1, -1), slice(None, None, 2))}, bench=(BIG,), fuzz=cut_out, **MOVED),
     getitem_key("integer", S, 2),
     getitem_key("negative-step", S, (slice(None, None, -1), slice(30, 2, -3))),

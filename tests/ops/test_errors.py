@@ -127,7 +127,7 @@ CASES = [
         lambda: ops.dense(X, np.zeros((4, 2), np.float32), activation="rleu"),
         ValueError,
         "dense: unknown activation 'rleu'. Did you mean 'relu'? Known: elu, exponential, gelu, leaky_relu, "
-        " linear, log_softmax, mish, relu, selu, sigmoid, silu, softmax, softplus, tanh.",
+        "linear, log_softmax, mish, relu, selu, sigmoid, silu, softmax, softplus, tanh.",
     ),
     case(
         "dense-alpha",

@@ -122,13 +122,13 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 
 
 @op
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
     """Evenly spaced numbers from `start` up to, but without, `stop`.
 
     Args:
         start: the first number; with `stop` absent, the end, and counting starts at 0.
         stop: the end.
-        step: the distance.
+        step: the distance; 1 by default.
         dtype: the type; by default int32 for integers and `floatx()` for floats.
 
     Returns:
@@ -141,6 +141,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
         >>> gm.ops.arange(3).numpy()
         array([0, 1, 2], dtype=int32)
     """
+    step = 1 if step is None else step
     if step == 0:
         raise ValueError(f"{where('arange')}: step must not be 0.{received(start=start, stop=stop, step=step)}")
     bounds: list[Any] = [0, start] if stop is None else [start, stop]

@@ -202,12 +202,12 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 
 @op
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Tensor:
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors joined along an axis.
 
     Args:
         xs: at least one tensor, array or list; of equal shape except along the axis.
-        axis: the axis; the last one by default, as in `keras.ops`.
+        axis: the axis; the first one by default.
 
     Returns:
         A tensor of the common dtype.

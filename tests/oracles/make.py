@@ -1,0 +1,156 @@
+"""Makes the oracle values: what PyTorch and Keras compute for rows of tests/ops/specs.py.
+
+    python tests/oracles/make.py
+
+Needs torch, keras and jax. Writes ops_torch.npz (values and gradients, float64) and ops_keras.npz (values in Keras's
+own types, float32) beside this file. Inputs are stored with them, so the files stay valid when a row draws differently.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+from tests.helpers import rng_for  # noqa: E402
+from tests.ops.specs import ROWS, Row  # noqa: E402
+
+Arrays = dict[str, np.ndarray]
+
+
+def inputs_of(row: Row) -> list[np.ndarray]:
+    """The row's inputs, smaller and in float32: every library can take them as they are."""
+    shapes = [tuple(7 if n == 37 else n for n in i.shape) for i in row.inputs]
+    return row.draw(rng_for("oracle", row.id), row.dtypes[0], shapes)
+
+
+def torch_functions() -> dict[str, Callable[..., Any]]:
+    """How PyTorch says it, by our op's name; called with tensors and the row's arguments."""
+    import torch
+    import torch.nn.functional as F
+
+    def rows(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda pred, true: function(pred, true, reduction="none").mean(-1)
+
+    def reduced(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+            axes = tuple(range(x.ndim)) if axis is None else axis
+            return function(x, dim=axes, keepdim=keepdims) if x.ndim else function(x)
+
+        return call
+
+    def product(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+        for a in sorted((a % x.ndim for a in axes), reverse=True):
+            x = x.prod(dim=a, keepdim=keepdims)
+        return x
+
+    def sparse(logits: Any, labels: Any) -> Any:
+        flat = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1).long(), reduction="none")
+        return flat.reshape(labels.shape)
+
+    def dense(x: Any, w: Any, b: Any = None, activation: str | None = None) -> Any:
+        return activations[activation](x @ w if b is None else x @ w + b)
+
+    activations: dict[str | None, Callable[..., Any]] = {
+        None: lambda x: x,
+        "linear": lambda x: x,
+        "relu": F.relu,
+        "leaky_relu": lambda x, negative_slope=0.2: F.leaky_relu(x, negative_slope),
+        "elu": lambda x, alpha=1.0: F.elu(x, alpha),
+        "selu": F.selu,
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "softplus": F.softplus,
+        "exponential": torch.exp,
+        "gelu": lambda x, approximate=True: F.gelu(x, approximate="tanh" if approximate else "none"),
+        "silu": F.silu,
+        "mish": F.mish,
+        "softmax": lambda x, axis=-1: F.softmax(x, axis),
+        "log_softmax": lambda x, axis=-1: F.log_softmax(x, axis),
+    }
+    arithmetic = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul", "where")
+    elementary = ("abs", "sign", "square", "sqrt", "exp", "log", "reciprocal")
+    return {
+        **{name: getattr(torch, name) for name in (*arithmetic, *elementary)},
+        **{name: function for name, function in activations.items() if name},
+        "negative": torch.neg,
+        "power": lambda x1, x2: torch.pow(x1, x2),
+        "clip": lambda x, x_min, x_max: x.clamp(torch.as_tensor(x_min), torch.as_tensor(x_max)),
+        "dense": dense,
+        "sum": reduced(torch.sum),
+        "mean": reduced(torch.mean),
+        "max": reduced(torch.amax),
+        "min": reduced(torch.amin),
+        "prod": product,
+        "sparse_softmax_crossentropy": sparse,
+        "softmax_crossentropy": lambda z, t: F.cross_entropy(z, t, reduction="none"),
+        "sigmoid_crossentropy": lambda z, t: F.binary_cross_entropy_with_logits(z, t, reduction="none"),
+        "mean_squared_error": rows(F.mse_loss),
+        "mean_absolute_error": rows(F.l1_loss),
+        "weighted_mean": lambda v, w=None: v.mean() if w is None else (v * w).mean(),
+        "transpose": lambda x, axes=None: x.permute(axes) if axes else x.T,
+        "concatenate": lambda *xs, axis=0: torch.cat(xs, axis),
+        "take": lambda x, i, axis=None: torch.take(x, i % x.numel()) if axis is None
+        else x.index_select(axis, i.reshape(-1) % x.shape[axis]).reshape(
+            *x.shape[:axis], *i.shape, *x.shape[axis + 1 :]),
+    }  # fmt: skip
+
+
+def torch_values() -> Arrays:
+    """Value, arriving gradient and gradients for every row PyTorch has a word for."""
+    import torch
+
+    functions, arrays = torch_functions(), {}
+    for row in ROWS:
+        if row.op not in functions or not row.differentiable:
+            continue
+        inputs = inputs_of(row)
+        tensors = [torch.tensor(a.astype(np.float64) if a.dtype == np.float32 else a) for a in inputs]
+        tensors = [t.long() if t.dtype == torch.int32 else t for t in tensors]
+        floating = [t.requires_grad_() for t in tensors if t.dtype == torch.float64]
+        value = functions[row.op](*tensors, **row.arguments)
+        seed = rng_for("seed", row.id).integers(-128, 129, value.shape) / 64  # the same number in every type
+        gradients = torch.autograd.grad(value, floating, torch.tensor(seed))
+        store(arrays, row, inputs, value.detach().numpy())
+        arrays[f"{row.id}/seed"] = seed.astype(np.float32)
+        arrays.update({f"{row.id}/gradient{i}": g.numpy() for i, g in enumerate(gradients)})
+    return arrays
+
+
+def keras_values() -> Arrays:
+    """Values of all rows whose op has the same name in `keras.ops`."""
+    from keras import ops
+
+    # Ours take other arguments, or do something else on purpose (take: an index out of range).
+    different = {"dense", "getitem", "convert_to_numpy", "convert_to_tensor", "take-outside", "take-integers"}
+    arrays: Arrays = {}
+    for row in ROWS:
+        function = getattr(ops, row.op, None)
+        if function is None or {row.op, row.id} & different:
+            continue
+        inputs = inputs_of(row)
+        tensors = [ops.convert_to_tensor(a) for a in inputs]
+        value = function(tensors, **row.arguments) if row.op == "concatenate" else function(*tensors, **row.arguments)
+        store(arrays, row, inputs, np.asarray(value))
+    return arrays
+
+
+def store(arrays: Arrays, row: Row, inputs: list[np.ndarray], value: np.ndarray) -> None:
+    arrays.update({f"{row.id}/input{i}": a for i, a in enumerate(inputs)})
+    arrays[f"{row.id}/value"] = value
+
+
+if __name__ == "__main__":
+    for name, values in (("ops_torch", torch_values()), ("ops_keras", keras_values())):
+        np.savez_compressed(HERE / f"{name}.npz", **values)
+        rows = {key.split("/")[0] for key in values}
+        print(f"{name}.npz: {len(rows)} rows, {(HERE / f'{name}.npz').stat().st_size} bytes")
