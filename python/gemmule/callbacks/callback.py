@@ -94,6 +94,4 @@ class Callback:
 
 def overrides(callback: Callback, *hooks: str) -> bool:
     """Whether a callback defines one of these hooks itself."""
-    return any(
-        getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks
-    )
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks)

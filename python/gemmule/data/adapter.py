@@ -153,7 +153,7 @@ def _raw_array(name: str, value: Any) -> np.ndarray:
         return _from_frame(name, value)
     if value is None:
         raise ValueError(f"{name} is missing: pass an array, a nested list or a DataFrame.")
-    if hasattr(value, "__next__") or (hasattr(value, "__iter__") and not hasattr(value, "__array__") and not _listlike(value)):
+    if hasattr(value, "__iter__") and not hasattr(value, "__array__") and not isinstance(value, Sequence):
         raise not_yet(f"An iterator or generator as {name} (received {describe(value)})")
     try:
         return np.asarray(value)
@@ -162,10 +162,6 @@ def _raw_array(name: str, value: Any) -> np.ndarray:
             f"{name} is a nested list whose parts have different lengths. Bring them to one length, for example by "
             "padding."
         ) from None
-
-
-def _listlike(value: Any) -> bool:
-    return isinstance(value, (Sequence, np.ndarray))
 
 
 def _from_frame(name: str, frame: Any) -> np.ndarray:
@@ -220,13 +216,13 @@ def _weights(sample_weight: Any, size: int) -> np.ndarray:
 
 def _class_weights(class_weight: Any, targets: list[np.ndarray] | None) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
-        raise TypeError(f"class_weight must be a dict, such as {{0: 1.0, 1: 5.0}}.{received(class_weight=class_weight)}")
+        raise TypeError(f"class_weight must be a dict, as in {{0: 1.0, 1: 5.0}}.{received(class_weight=class_weight)}")
     for label, weight in class_weight.items():
         if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
             raise ValueError(f"The keys of class_weight must be class numbers.{received(key=label)}")
         if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < np.inf:
             raise ValueError(
-                f"The values of class_weight must be finite numbers from 0 on.{received(**{'class': label, 'weight': weight})}"
+                f"The values of class_weight must be finite numbers from 0 on.{received(label=label, weight=weight)}"
             )
     if not targets or len(targets) > 1:
         raise ValueError("class_weight needs one array of targets. Pass y, or use sample_weight.")

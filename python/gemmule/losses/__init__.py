@@ -79,6 +79,7 @@ def get(identifier: Any) -> Loss | None:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if not callable(identifier):
-        raise TypeError(f"A loss is a name, a Loss object or a function of (y_true, y_pred). Received: "
-                        f"{describe(identifier)}.")
+        raise TypeError(
+            f"A loss is a name, a Loss object or a function of (y_true, y_pred). Received: {describe(identifier)}."
+        )
     return _BY_FUNCTION[identifier]() if identifier in _BY_FUNCTION else LossFunctionWrapper(identifier)

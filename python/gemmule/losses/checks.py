@@ -127,14 +127,12 @@ def _may_equal(first: Shape, second: Shape) -> bool:
 
 def _cure_of_shapes(targets: Shape, outputs: Shape) -> str:
     if len(targets) + 1 == len(outputs) and outputs[-1] == 1:
-        return "Give the targets a last axis of 1: y = y.reshape(-1, 1)." if len(targets) == 1 else (
-            "Give the targets a last axis of 1: y = y[..., None]."
-        )
+        return f"Give the targets a last axis of 1: y = {'y.reshape(-1, 1)' if len(targets) == 1 else 'y[..., None]'}."
     if len(targets) == len(outputs) + 1 and targets[-1] == 1:
         return "Remove the last axis of the targets: y = y.squeeze(-1)."
     if len(targets) == 1 and len(outputs) == 2:
         return (
-            f"The last layer has {outputs[-1]} units, one output each. Give it 1 unit and the targets a last axis of 1, "
-            "or use sparse_categorical_crossentropy for class numbers."
+            f"The last layer has {outputs[-1]} units, one output each. Give it 1 unit and the targets a last axis of "
+            "1, or use sparse_categorical_crossentropy for class numbers."
         )
     return "They must agree in all axes: change the last layer or the targets."

@@ -142,7 +142,7 @@ class LossFunctionWrapper(Loss):
 class SameShapeLoss(Loss):
     """A loss between tensors of the same shape. Outputs without a second dimension are rows of one value."""
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:  # noqa: D102
         check_same_shape(self.name, y_true.shape, y_pred.shape)
         if y_pred.ndim == 1:
             return self._rows(ops.expand_dims(y_true, -1), _column(y_pred))
@@ -151,7 +151,7 @@ class SameShapeLoss(Loss):
     def _rows(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
+    def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:  # noqa: D102
         check_same_shape(self.name, y.shape, (None, *output_shape[1:]))
 
 
@@ -201,6 +201,7 @@ def broadcast_weights(sample_weight: Any, values: Tensor) -> Tensor | None:
 
 
 def float_pair(name: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Targets and predictions of the same shape, in the predictions' type."""
     y_pred = as_float(y_pred)
     y_true = as_tensor(as_tensor(y_true), y_pred.dtype)
     check_same_shape(name, y_true.shape, y_pred.shape)
@@ -216,5 +217,6 @@ def _column(x: Tensor) -> Tensor:
 
 
 def function_name(fn: Any) -> str:
+    """What to call a loss or metric made of a function."""
     name = getattr(fn, "__name__", None) or getattr(getattr(fn, "func", None), "__name__", None)
     return name or snake_case(type(fn).__name__)

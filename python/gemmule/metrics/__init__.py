@@ -108,9 +108,7 @@ def get(identifier: Any) -> Metric:
     return MeanMetricWrapper(identifier)
 
 
-def resolve(
-    identifier: Any, loss: Loss | None, target_shape: tuple[int, ...], output_shape: tuple[int, ...]
-) -> Metric:
+def resolve(identifier: Any, loss: Loss | None, target_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> Metric:
     """As `get`; `"accuracy"` becomes the accuracy that suits the loss and the shapes.
 
     With a binary cross-entropy, or one output, that is `BinaryAccuracy`; for targets that are class numbers

@@ -39,7 +39,7 @@ def get(identifier: Any) -> Optimizer:
         return _class_of(str(identifier["class_name"])).from_config(identifier.get("config", {}))
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()  # type: ignore[call-arg]
-    raise TypeError(f"An optimizer is a name, such as 'adam', or an Optimizer object. Received: {describe(identifier)}.")
+    raise TypeError(f"An optimizer is a name, as 'adam', or an Optimizer object. Received: {describe(identifier)}.")
 
 
 def _class_of(name: str) -> type[Any]:
