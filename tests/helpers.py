@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,6 +43,11 @@ def assert_close(actual: Any, desired: Any, tolerance: float, what: str = "resul
     scale = np.abs(desired[finite]).max(initial=0)
     worst = error.max(initial=0)
     assert worst <= tolerance * scale, f"{what}: error {worst:.3g} at a scale of {scale:.3g}, allowed {tolerance:.1g}"
+
+
+def exactly(message: str) -> str:
+    """The pattern for `pytest.raises(match=...)` that only the whole message fits."""
+    return "^" + re.escape(message) + "$"
 
 
 def unaligned(array: np.ndarray) -> np.ndarray:

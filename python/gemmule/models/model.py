@@ -123,7 +123,10 @@ class Model(Trainer, Layer):
         Example:
             >>> model.save_weights("model.safetensors")
         """
-        weights_file.save(self._named_weights(), filepath, overwrite, self.name)
+        weights_file.save(self._named_weights(), filepath, overwrite, self._label())
+
+    def _label(self) -> str:
+        return f'"{self.name}"' + ("" if self.built else " (not built yet: call build(), or call it on data, first)")
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Replaces the weights by those of a file; nothing changes unless all fit.
@@ -139,7 +142,7 @@ class Model(Trainer, Layer):
         Example:
             >>> model.load_weights("model.safetensors")
         """
-        weights_file.load(self._named_weights(), filepath, skip_mismatch, self.name)
+        weights_file.load(self._named_weights(), filepath, skip_mismatch, self._label())
 
     # ---- Printing --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from gemmule.errors import received
 from gemmule.layers.input import InputLayer
 from gemmule.layers.layer import Layer
 from gemmule.layers.serialization import deserialize, serialize
-from gemmule.layers.structure import Shape, SymbolicTensor, is_shape
+from gemmule.layers.structure import Shape, SymbolicTensor, is_shape, map_tensors
 from gemmule.models.model import Model
 from gemmule.scope import layer_scope
 from gemmule.tensor import Tensor
@@ -195,7 +195,7 @@ class Sequential(Model):
             count = len(inputs) if isinstance(inputs, (list, tuple, Mapping)) else 0
             raise ValueError(
                 f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or subclass '
-                f"gm.Model.{received(inputs=inputs)}"
+                f"gm.Model.{received(shapes=map_tensors(lambda t: t.shape, inputs))}"
             )
         expected = self._build_shape
         if expected is None or _fits(inputs.shape, expected):
@@ -238,7 +238,7 @@ def _check_layer(layer: Any) -> None:
         raise TypeError(f"A Sequential model takes layers.{received(layer=layer)}")
     parameters = inspect.signature(layer.call).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [p.name for p in parameters if p.kind in positional and p.default is p.empty]
+    required = [p.name for p in parameters if p.kind in positional and p.default is p.empty and p.name != "training"]
     if len(required) > 1:
         raise ValueError(
             f'A layer of a Sequential model has one input, but call() of "{layer.name}" requires '

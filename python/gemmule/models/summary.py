@@ -100,7 +100,7 @@ def _widths(line_length: int | None, positions: Sequence[float] | None, show_tra
     if positions is None:
         positions = [0.45, 0.80, 1.0]
         if show_trainable:
-            positions = [0.40, 0.68, 0.86, 1.0]
+            positions = [0.40, 0.67, 0.83, 1.0]
     if len(positions) != columns or any(b <= a for a, b in zip([0, *positions], positions)):
         raise ValueError(f"positions holds {columns} growing numbers, ends of columns.{received(positions=positions)}")
     if line_length is None:

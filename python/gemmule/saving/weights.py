@@ -22,7 +22,7 @@ def save(
         weights: variables by name.
         path: the file.
         overwrite: whether an existing file may be replaced.
-        model: name of the model, for messages.
+        model: what to call the model in messages.
 
     Raises:
         ValueError: if there are no weights, or the name is that of another format.
@@ -30,7 +30,7 @@ def save(
     """
     _check_format(path)
     if not weights:
-        raise ValueError(f'"{model}" has no weights yet. Build it, or call it on data, before saving.')
+        raise ValueError(f"There are no weights to save in {model}.")
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{os.fspath(path)!r} exists. Pass overwrite=True to replace it.")
     save_file({name: variable.array for name, variable in weights.items()}, path, {"format": "gemmule.weights.1"})
@@ -48,7 +48,7 @@ def load(
         weights: variables by name.
         path: the file.
         skip_mismatch: whether to pass over what is missing or has another shape.
-        model: name of the model, for messages.
+        model: what to call the model in messages.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -57,7 +57,7 @@ def load(
     _check_format(path)
     arrays, _ = load_file(path)
     if not weights:
-        raise ValueError(f'"{model}" has no weights yet. Build it, or call it on data, before loading.')
+        raise ValueError(f"There are no weights to load in {model}.")
     missing = [name for name in weights if name not in arrays]
     unexpected = [name for name in arrays if name not in weights]
     misshaped = [
@@ -67,7 +67,7 @@ def load(
     ]
     if not skip_mismatch and (missing or unexpected or misshaped):
         raise ValueError(
-            f'{os.fspath(path)!r} does not hold the weights of "{model}"; nothing was loaded.'
+            f"{os.fspath(path)!r} does not hold the weights of {model}; nothing was loaded."
             + _listed("Missing in the file", missing)
             + _listed("Not in the model", unexpected)
             + _listed("Other shapes or types", misshaped)
