@@ -317,7 +317,7 @@ def _seed(target: Tensor, given: np.ndarray | None) -> np.ndarray:
                 "output_gradients must have the shape of the target. "
                 f"Received: output_gradients.shape={given.shape}, target.shape={target.shape}."
             )
-        return np.ascontiguousarray(given, target.dtype)
+        return np.ascontiguousarray(given, target.dtype).reshape(target.shape)  # NumPy makes scalars 1-d
     ones = np.empty(target.shape, target.dtype)
     execute("fill", [ones], [], value=1.0)
     return ones

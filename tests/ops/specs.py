@@ -481,10 +481,11 @@ def concatenate(*tensors: Any, **arguments: Any) -> Tensor:
 
 def getitem_key(tag: str, shape: Shape, key: Any, **more: Any) -> Row:
     """One row for each kind of index."""
-    return Row("getitem", (normal(*shape),), {"key": key}, tag=tag, **{"tolerance": EXACT, **more})
+    return Row("getitem", (normal(*shape),), {"key": key}, tag=tag, **{**TAKEN, **more})
 
 
 MOVED = {"tolerance": EXACT, "gradient_tolerance": EXACT}
+TAKEN = {"tolerance": EXACT, "gradient_tolerance": SUMS}  # gradients of what was taken twice are added
 KEPT = {"tolerance": EXACT, "differentiable": False}
 
 RESHAPING = [
@@ -521,10 +522,10 @@ RESHAPING = [
 ]  # fmt: skip
 
 CHOOSING = [
-    Row("take", (normal(6, 5), integers(-6, 6, 7)), {"axis": 0}, tag="rows", bench=((1000, 64), (2000,)), **MOVED),
+    Row("take", (normal(6, 5), integers(-6, 6, 7)), {"axis": 0}, tag="rows", bench=((1000, 64), (2000,)), **TAKEN),
     Row("take", (normal(3, 8, 5), integers(-3, 3, 2, 2, dtype="int64")), {"axis": 1}, tag="middle", fuzz=taken,
-        **MOVED),
-    Row("take", (normal(3, 4), integers(-12, 12, 5)), **MOVED),
+        **TAKEN),
+    Row("take", (normal(3, 4), integers(-12, 12, 5)), **TAKEN),
     Row("take", (normal(4, 3), integers(-9, 9, 11)), {"axis": 0}, tag="outside", **KEPT),
     Row("take", (integers(0, 9, 4, 3, dtype=None), integers(-9, 9, 11)), {"axis": 0}, tag="integers",
         dtypes=(*INTEGERS, "uint8"), **KEPT),

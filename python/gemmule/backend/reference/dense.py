@@ -1,4 +1,4 @@
-"""Dense layers: the reference of `csrc/kernels/dense.cpp`. x (..., K), w (K, N), y and dz (..., N)."""
+"""Dense layers: the reference of `csrc/kernels/dense.cpp`. x (M, K), w (K, N), y and dz (M, N)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ def dense_backward_input(dx: np.ndarray, dz: np.ndarray, w: np.ndarray) -> None:
 
 
 def dense_backward_weights(dw: np.ndarray | None, db: np.ndarray | None, x: np.ndarray, dz: np.ndarray) -> None:
-    """dw = xᵀ · dz and db = column sums of dz, over all leading axes."""
-    gradient = dz.reshape(-1, dz.shape[-1])
+    """dw = xᵀ · dz and db = column sums of dz."""
     if dw is not None:
-        dw[...] = x.reshape(-1, x.shape[-1]).T @ gradient
+        dw[...] = x.T @ dz
     if db is not None:
-        db[...] = gradient.sum(axis=0)
+        db[...] = dz.sum(axis=0)
