@@ -14,7 +14,6 @@ import pytest
 
 import gemmule as gm
 from gemmule import _native
-from gemmule.ops.registry import OPS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "python" / "gemmule"
@@ -124,9 +123,9 @@ STOREYS = [
     {"_version", "_native", "errors", "naming", "scope", "mutation"},
     {"memory", "backend"},
     {"config", "random", "tensor", "store"},
-    {"autograd", "plan"},
+    {"autograd", "plan", "session"},
     {"ops"},
-    {"initializers", "activations", "losses", "metrics", "optimizers", "layers", "callbacks", "data", "utils"},
+    {"initializers", "activations", "losses", "metrics", "optimizers", "layers", "callbacks", "data", "utils", "saving"},
     {"datasets", "models"},
     {"__init__", "__main__", "demo"},
 ]
@@ -259,6 +258,7 @@ def test_import_is_silent() -> None:
     assert probe("import gemmule") == ""
 
 
+@pytest.mark.skipif("site-packages" not in gm.__file__, reason="an editable install may compile at import")
 def test_import_is_quick() -> None:
     runs = [probe(IMPORT_PROBE).split() for _ in range(5)]
     assert all(run[2] == "False" for run in runs), "an optional package was imported"
@@ -282,14 +282,7 @@ def test_public_names_are_documented(name: str) -> None:
     assert len(documentation.split()) >= 4, f"{name} has no docstring."
 
 
-# ---- Rows ------------------------------------------------------------------------------------------------------
-
-
-def test_every_op_has_a_row() -> None:
-    from tests.ops import specs
-
-    missing = set(OPS) - {row.op for row in specs.ROWS}
-    assert not missing, f"ops without a row in tests/ops/specs.py: {sorted(missing)}"
+# ---- Rows; those of ops: tests/ops/test_coverage.py ----------------------------------------------------------------
 
 
 def test_every_layer_has_a_row() -> None:
