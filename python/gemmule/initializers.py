@@ -110,7 +110,7 @@ class _Random(Initializer):
         name = standardize_dtype(dtype)
         if not name.startswith("float"):
             raise ValueError(f"{type(self).__name__} gives floating numbers.{received(dtype=dtype)}")
-        return Tensor(np.ascontiguousarray(self._draw(Stream(self.seed), tuple(shape)), name))
+        return Tensor(self._draw(Stream(self.seed), tuple(shape)).astype(name, copy=False))
 
     def _draw(self, stream: Stream, shape: tuple[int, ...]) -> np.ndarray:
         raise NotImplementedError

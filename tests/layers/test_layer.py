@@ -214,7 +214,7 @@ MESSAGES = [
      "leaky_relu, linear, log_softmax, mish, "
      "relu, selu, sigmoid, silu, softmax, softplus, swish, tanh."),
     (lambda: Dense(3, dtype="float16"), ValueError,
-     "gemmule does not compute with dtype 'float16'. Did you mean 'float32' or 'float64'? Known: bool, float32, "
+     "gemmule does not compute with dtype 'float16'. Did you mean 'float64' or 'float32'? Known: bool, float32, "
      "float64, int32, int64, uint8."),
     (lambda: Dense(3)(np.zeros(4)), ValueError,
      'dense (layer "dense"): the input must have at least 2 dimensions, (batch, features). Reshape one column of '

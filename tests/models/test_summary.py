@@ -86,12 +86,13 @@ def test_long_names_are_wrapped():
 
 
 def test_range_of_layers():
-    text = text_of(mlp(), layer_range=("dense", "dense_1"))
+    model = mlp()
+    text = text_of(model, layer_range=("dense", "dense_1"))
     assert "dense_1 (Dense)" in text
     assert "flatten" not in text
     assert "dense_2" not in text
     with pytest.raises(ValueError, match=r"No layer is called 'conv'. Known: flatten, dense, dense_1, dense_2."):
-        text_of(mlp(), layer_range=("conv", "dense"))
+        text_of(model, layer_range=("conv", "dense"))
 
 
 def test_positions():

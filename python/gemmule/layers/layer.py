@@ -100,6 +100,7 @@ class Layer:
         self._given_name = name
         self._name = name or naming.unique_name(naming.snake_case(type(self).__name__))
         self._dtype = _float_dtype(dtype)
+        self._array_dtype = np.dtype(self._dtype)
         self._trainable = bool(trainable)
         self._autocast = bool(autocast)
         self._input_shape_arg = _example_shape(input_shape, input_dim)
@@ -204,9 +205,11 @@ class Layer:
     def _convert(self, value: Any) -> Tensor:
         if isinstance(value, SymbolicTensor):
             raise functional_not_yet(f'Layer "{self.name}" was called on the result of Input()')
-        tensor = as_tensor(value)
-        wrong = tensor.dtype != self._dtype and self._autocast
-        if wrong and (tensor.dtype.kind == "f" or self._wants_floats):
+        tensor = value if isinstance(value, Tensor) else as_tensor(value)
+        dtype = tensor.dtype
+        if dtype is self._array_dtype or not self._autocast:  # NumPy has one object for each type in native byte order
+            return tensor
+        if dtype.kind == "f" or self._wants_floats:
             return as_tensor(tensor, self._dtype)
         return tensor
 

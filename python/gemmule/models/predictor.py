@@ -95,6 +95,7 @@ class Predictor:
         key = (shapes, mutation.version(), generation(), backend())
         form = self._forms.get(key)
         if form is None:
+            self.model.ensure_built(inputs)  # weights are not made inside a recorded step
             while len(self._forms) >= _MOST_PLANS:
                 self._forms.pop(next(iter(self._forms)))
             form = self._forms[key] = _BatchForm(self, shapes)
