@@ -15,8 +15,8 @@ struct DropoutArgs {
 
 double keep_scale(double rate) { return 1 / (1 - rate); }
 
-// y, mask (n) | x (n), rate (), key (3). An element is kept where its uniform number is >= rate. The number has 24 bits,
-// in float64 as well, so that both dtypes drop the same elements.
+// y, mask (n) | x (n), rate (), key (3). An element is kept where its uniform number is >= rate. The number has 24
+// bits, in float64 as well, so that both dtypes drop the same elements.
 template <class T>
 struct DropoutForward {
   using Args = DropoutArgs;

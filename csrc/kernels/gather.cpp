@@ -19,7 +19,7 @@ struct IndexArray {
   }
 };
 
-// Shuffled rows of a large array come from DRAM, and the hardware's prefetcher sees a new row only after its first misses.
+// Shuffled rows of a large array come from DRAM, and the hardware's prefetcher sees a row only after its first misses.
 GEMMULE_INLINE void prefetch(const unsigned char* row, int64_t bytes) {
   constexpr int64_t kLine = 64, kMost = 4096;
   for (int64_t at = 0; at < min(bytes, kMost); at += kLine) __builtin_prefetch(row + at);
@@ -49,8 +49,15 @@ struct Gather {
     const DType to = call.dtype(0), from = call.dtype(1);
     const int64_t rows = call.dim(0, 0), row = rows == 0 ? 0 : call.size(0) / rows;
     const int64_t unit_rows = max(1, kUnitBytes / max(1, row * element_bytes(to)));
-    return {rows, row, call.dim(1, 0), call.size(2), element_bytes(to), element_bytes(from), unit_rows,
-            cast_between(to, from), to};
+    return {rows,
+            row,
+            call.dim(1, 0),
+            call.size(2),
+            element_bytes(to),
+            element_bytes(from),
+            unit_rows,
+            cast_between(to, from),
+            to};
   }
   static int64_t units(const Args& args) { return ceil_div(args.rows, args.unit_rows); }
   static double cost(const Args& args) {
@@ -98,8 +105,8 @@ struct TakeArgs {
 TakeArgs prepare_take(const Call& call, int whole, int part, int indices) {
   const int axis = static_cast<int>(call.integer("axis"));
   const int64_t outer = call.leading(whole, axis), n = call.dim(whole, axis), m = call.size(indices);
-  const int64_t inner = call.size(whole) == 0 ? (m * outer == 0 ? 0 : call.size(part) / (m * outer))
-                                              : call.size(whole) / (outer * n);
+  const int64_t inner =
+      call.size(whole) == 0 ? (m * outer == 0 ? 0 : call.size(part) / (m * outer)) : call.size(whole) / (outer * n);
   const DType dtype = call.dtype(whole);
   return {outer, n, inner, m, element_bytes(dtype), call.dtype(indices) == DType::int64, dtype};
 }
@@ -112,7 +119,8 @@ struct Take {
   static int64_t unit_rows(const Args& args) { return max(1, kUnitBytes / max(1, args.inner * args.bytes)); }
   static int64_t units(const Args& args) { return ceil_div(args.outer * args.m, unit_rows(args)); }
   static double cost(const Args& args) {
-    return static_cast<double>(args.outer * args.m) * (2 + cost_ns(0, 2.0 * static_cast<double>(args.inner * args.bytes)));
+    return static_cast<double>(args.outer * args.m) *
+           (2 + cost_ns(0, 2.0 * static_cast<double>(args.inner * args.bytes)));
   }
 
   static void run(unsigned char* out, const unsigned char* x, const void* indices, const Args& args, const Units& u) {
@@ -169,8 +177,8 @@ struct TakeBackward {
   static int64_t parts(const Args& args) { return ceil_div(args.n, part_rows(args)); }
   static int64_t units(const Args& args) { return args.outer * parts(args); }
   static double cost(const Args& args) {
-    const double cleared = static_cast<double>(args.n * args.inner), added = 3.0 * static_cast<double>(args.m * args.inner);
-    return static_cast<double>(args.outer) * (cost_ns(0, (cleared + added) * sizeof(T)) + 3.0 * static_cast<double>(args.m));
+    const double moved = static_cast<double>((args.n + 3 * args.m) * args.inner) * sizeof(T);
+    return static_cast<double>(args.outer) * (cost_ns(0, moved) + 3.0 * static_cast<double>(args.m));
   }
 
   static void run(T* dx, const T* dy, const void* data, const Args& args, const Units& u) {

@@ -68,9 +68,11 @@ GEMMULE_INLINE double polynomial(const double (&c)[N], double x) {
   return value;
 }
 
-// The normal quantile at 1/2 + q: Wichura's PPND16, "Algorithm AS 241: The Percentage Points of the Normal Distribution"
-// (Applied Statistics 37, 1988), good to 1e-16. Taking q rather than the probability keeps both tails exact.
+// The normal quantile at 1/2 + q: Wichura's PPND16, "Algorithm AS 241: The Percentage Points of the Normal
+// Distribution" (Applied Statistics 37, 1988), good to 1e-16. Taking q rather than the probability keeps both tails
+// exact.
 double normal_quantile(double q) {
+  // clang-format off
   constexpr double a[] = {3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
                           1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
                           3.3430575583588128105e+4, 2.5090809287301226727e+3};
@@ -92,18 +94,20 @@ double normal_quantile(double q) {
                           5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
                           7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
                           2.04426310338993978564e-15};
+  // clang-format on
   const double distance = __builtin_fabs(q);
   if (distance <= 0.425) {
     const double r = 0.180625 - q * q;
     return q * polynomial(a, r) / polynomial(b, r);
   }
   const double r = __builtin_sqrt(-__builtin_log(0.5 - distance));
-  const double z = r <= 5 ? polynomial(c, r - 1.6) / polynomial(d, r - 1.6) : polynomial(e, r - 5) / polynomial(f, r - 5);
+  const double z =
+      r <= 5 ? polynomial(c, r - 1.6) / polynomial(d, r - 1.6) : polynomial(e, r - 5) / polynomial(f, r - 5);
   return __builtin_copysign(z, q);
 }
 
-// out (n) float64: mean + stddev*z, z the quantile of u = (k + 1/2)*2^-53 with 53 random bits k. Truncated: u is squeezed
-// into the middle, so that |z| < 2.
+// out (n) float64: mean + stddev*z, z the quantile of u = (k + 1/2)*2^-53 with 53 random bits k. Truncated: u is
+// squeezed into the middle, so that |z| < 2.
 struct RandomNormal {
   struct Args {
     int64_t size;
@@ -121,8 +125,9 @@ struct RandomNormal {
     for_each_word<2>(key, covered(u, kChunk, args.size), [&](const uint32_t* words, int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         // u - 1/2, exact: k - 2^52 + 1/2 fits into 53 bits.
-        const double k = static_cast<double>(static_cast<int64_t>(bits53(words + 2 * (i - begin))) - (int64_t{1} << 52));
-        out[i] = args.mean + args.stddev * normal_quantile((k + 0.5) * 0x1p-53 * args.width);
+        const int64_t k = static_cast<int64_t>(bits53(words + 2 * (i - begin))) - (int64_t{1} << 52);
+        const double q = (static_cast<double>(k) + 0.5) * 0x1p-53;
+        out[i] = args.mean + args.stddev * normal_quantile(q * args.width);
       }
     });
   }

@@ -99,11 +99,6 @@ struct Minimum {
 
 // ---- The two routines -----------------------------------------------------------------------------------------------
 
-template <int kWidth, class V, size_t... I>
-GEMMULE_INLINE V swap_halves(V v, Indices<I...>) {
-  return __builtin_shufflevector(v, v, (I ^ kWidth)...);
-}
-
 // Halves onto each other until one lane is left.
 template <class Op, class T, int kWidth = kLanes<T> / 2>
 GEMMULE_INLINE T fold_lanes(Vec<T> v) {
@@ -111,7 +106,7 @@ GEMMULE_INLINE T fold_lanes(Vec<T> v) {
     return v[0];
   else
     return fold_lanes<Op, T, kWidth / 2>(
-        Op::combine(v, swap_halves<kWidth>(v, typename MakeIndices<kLanes<T>>::type{})));
+        Op::combine(v, swap_lanes<kWidth>(v, typename MakeIndices<kLanes<T>>::type{})));
 }
 
 // n contiguous elements: eight vectors of accumulators, which hide the latency of an addition, then a tree.
@@ -149,9 +144,8 @@ T reduce_run(const T* x, int64_t n) {
 template <class Op, class T>
 void reduce_columns(T* out, const T* x, int64_t rows, int64_t stride, int64_t cols) {
   const Range columns{0, cols};
-  for_each_vector<T>(columns, [&](auto, auto put) __attribute__((always_inline)) {
-    put(out, splat(Op::template identity<T>));
-  });
+  for_each_vector<T>(columns,
+                     [&](auto, auto put) __attribute__((always_inline)) { put(out, splat(Op::template identity<T>)); });
   int64_t r = 0;
   for (; r + 8 <= rows; r += 8) {
     const T* first = x + r * stride;
@@ -165,13 +159,12 @@ void reduce_columns(T* out, const T* x, int64_t rows, int64_t stride, int64_t co
   }
   for (; r < rows; ++r) {
     const T* row = x + r * stride;
-    for_each_vector<T>(columns, [&](auto get, auto put) __attribute__((always_inline)) {
-      put(out, Op::combine(get(out), get(row)));
-    });
+    for_each_vector<T>(
+        columns, [&](auto get, auto put) __attribute__((always_inline)) { put(out, Op::combine(get(out), get(row))); });
   }
 }
 
-// ---- sum mean max min prod -------------------------------------------------------------------------------------------
+// ---- sum mean max min prod ------------------------------------------------------------------------------------------
 
 struct ReduceArgs {
   View x;
@@ -205,8 +198,10 @@ struct Reduce {
 
   static void run(void* out, const void* x, const Args& args, const Units& u) {
     if constexpr (kIntegers) {
-      if (args.dtype == DType::int32) return run_as(static_cast<int32_t*>(out), static_cast<const int32_t*>(x), args, u);
-      if (args.dtype == DType::int64) return run_as(static_cast<int64_t*>(out), static_cast<const int64_t*>(x), args, u);
+      if (args.dtype == DType::int32)
+        return run_as(static_cast<int32_t*>(out), static_cast<const int32_t*>(x), args, u);
+      if (args.dtype == DType::int64)
+        return run_as(static_cast<int64_t*>(out), static_cast<const int64_t*>(x), args, u);
     }
     run_as(static_cast<T*>(out), static_cast<const T*>(x), args, u);
   }
@@ -220,14 +215,14 @@ struct Reduce {
       const int64_t column = unit % blocks * kColumns, row = unit / blocks;
       const int64_t columns = min(kColumns, view.inner - column);
       if (u.phase == 1) {  // row is an outer index: fold its chunks
-        reduce(out + row * view.inner + column, partials + row * args.chunks * view.inner + column, args.chunks, columns,
-               args, true);
+        reduce(out + row * view.inner + column, partials + row * args.chunks * view.inner + column, args.chunks,
+               columns, args, true);
         continue;
       }
       const int64_t outer = row / args.chunks, first = row % args.chunks * args.chunk;
       E* to = (args.chunks > 1 ? partials : out) + row * view.inner + column;
-      reduce(to, x + (outer * view.axis + first) * view.inner + column, min(args.chunk, view.axis - first), columns, args,
-             args.chunks == 1);
+      reduce(to, x + (outer * view.axis + first) * view.inner + column, min(args.chunk, view.axis - first), columns,
+             args, args.chunks == 1);
     }
   }
 
@@ -243,7 +238,7 @@ struct Reduce {
   }
 };
 
-// ---- argmax argmin ----------------------------------------------------------------------------------------------------
+// ---- argmax argmin --------------------------------------------------------------------------------------------------
 
 // out (outer, inner) int32: the place of the extremum along the axis, the first of equals; NaN wins.
 template <class Op, class T>
@@ -369,7 +364,7 @@ struct ExtremumBackward {
   }
 };
 
-// ---- broadcast --------------------------------------------------------------------------------------------------------
+// ---- broadcast ------------------------------------------------------------------------------------------------------
 
 // out (outer, axis, inner) = scale * x (outer, inner), repeated along the axis: the gradient of sum and of mean.
 template <class T>
@@ -398,16 +393,15 @@ struct Broadcast {
         for_each_vector<T>({0, n}, [&](auto, auto put) __attribute__((always_inline)) { put(out + i, value); });
       } else {
         const T* row = x + segment / view.axis * view.inner + position;
-        for_each_vector<T>({0, n}, [&](auto get, auto put) __attribute__((always_inline)) {
-          put(out + i, get(row) * scale);
-        });
+        for_each_vector<T>({0, n},
+                           [&](auto get, auto put) __attribute__((always_inline)) { put(out + i, get(row) * scale); });
       }
       i += n;
     }
   }
 };
 
-// ---- weighted mean ----------------------------------------------------------------------------------------------------
+// ---- weighted mean --------------------------------------------------------------------------------------------------
 
 // out () = Σ w·v / N; values, weights (N)
 template <class T>

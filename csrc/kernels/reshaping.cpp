@@ -12,7 +12,7 @@ namespace {
 constexpr int kMaxRank = 8;
 constexpr int64_t kChunk = 4096;  // elements a unit
 
-// ---- Casts ---------------------------------------------------------------------------------------------------------
+// ---- Casts ----------------------------------------------------------------------------------------------------------
 
 struct Bool {};  // asked for as a target; as a source, a bool is a byte of 0 or 1
 
@@ -123,7 +123,7 @@ struct Copy {
   }
 };
 
-// ---- Strided copies ------------------------------------------------------------------------------------------------
+// ---- Strided copies -------------------------------------------------------------------------------------------------
 
 // An index space and the strides, in elements, with which it walks through two arrays.
 struct Strided {
@@ -235,7 +235,7 @@ void contiguous_strides(const Call& call, int operand, int64_t* strides) {
   }
 }
 
-// ---- Slices --------------------------------------------------------------------------------------------------------
+// ---- Slices ---------------------------------------------------------------------------------------------------------
 
 // The index space of a slice: `whole` walks with start and step, `part` is dense.
 StridedArgs prepare_slice(const Call& call, int whole, int part) {
@@ -282,7 +282,9 @@ struct SliceBackward {
     return args;
   }
   static int phases(const Args&) { return 2; }
-  static int64_t units(const Args& args, int phase) { return ceil_div(phase == 0 ? args.whole : args.slice.size, kChunk); }
+  static int64_t units(const Args& args, int phase) {
+    return ceil_div(phase == 0 ? args.whole : args.slice.size, kChunk);
+  }
   static double cost(const Args& args) {
     return strided_cost(args.slice) + cost_ns(0, static_cast<double>(args.whole * args.slice.bytes));
   }
@@ -314,7 +316,7 @@ struct SplitPart {
   static void run(void* out, const void* x, const Args& args, const Units& u) { Slice::run(out, x, args, u); }
 };
 
-// ---- Concatenation -------------------------------------------------------------------------------------------------
+// ---- Concatenation --------------------------------------------------------------------------------------------------
 
 // out = x0, x1, ... side by side along an axis; seen as rows that are the parts' rows one behind the other.
 struct Concatenate {
@@ -358,7 +360,7 @@ struct Concatenate {
   }
 };
 
-// ---- Transposes ----------------------------------------------------------------------------------------------------
+// ---- Transposes -----------------------------------------------------------------------------------------------------
 
 // out[i*out_stride + j] = x[j*x_stride + i] for i < rows, j < cols
 template <class E>
@@ -421,8 +423,7 @@ struct Transpose {
 
   static void run(void* out, const void* x, const Args& args, const Units& u) {
     const StridedArgs& copy = args.copy;
-    if (whole_runs(args))
-      return copy_strided(out, 0, x, 0, copy.strided, covered(u, kChunk, copy.size), copy.bytes);
+    if (whole_runs(args)) return copy_strided(out, 0, x, 0, copy.strided, covered(u, kChunk, copy.size), copy.bytes);
     with_element(copy.bytes, [&](auto* element) {
       using E = std::remove_pointer_t<decltype(element)>;
       for (int64_t unit = u.first; unit < u.last; ++unit)

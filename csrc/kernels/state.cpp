@@ -7,7 +7,7 @@ namespace gemmule::GEMMULE_ISA {
 
 namespace {
 
-// state (2): Σ w·v and Σ w; values, weights (N). Serial, in order and in float64: the sums of an epoch run over millions.
+// state (2): Σ w·v and Σ w; values, weights (N). Serial, in order and in float64: sums of an epoch run over millions.
 struct Accumulate {
   struct Args {
     int64_t size;

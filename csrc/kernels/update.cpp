@@ -43,9 +43,8 @@ struct SgdStep : Update {
   }
 
   static void plain(T* w, const T* dw, const Sgd<T>& sgd, Range range) {
-    for_each_vector<T>(range, [&](auto get, auto put) __attribute__((always_inline)) {
-      put(w, sgd.plain(get(w), get(dw)));
-    });
+    for_each_vector<T>(range,
+                       [&](auto get, auto put) __attribute__((always_inline)) { put(w, sgd.plain(get(w), get(dw))); });
   }
 
   template <bool kNesterov>

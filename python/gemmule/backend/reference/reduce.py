@@ -26,7 +26,7 @@ def _reduce(out: np.ndarray, x: np.ndarray, axis: int, reducer: Callable[..., np
     _reduced(out, view)[...] = reducer(view, axis=1, keepdims=True)
 
 
-def sum(out: np.ndarray, x: np.ndarray, axis: int) -> None:  # noqa: A001
+def sum(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     """`out = Σ x` along the axis."""
     view = _view(x, axis)
     _reduced(out, view)[...] = np.sum(view, axis=1, keepdims=True, dtype=x.dtype)
@@ -38,12 +38,12 @@ def mean(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     _reduced(out, view)[...] = np.sum(view, axis=1, keepdims=True) / x.dtype.type(view.shape[1])
 
 
-def max(out: np.ndarray, x: np.ndarray, axis: int) -> None:  # noqa: A001
+def max(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     """The largest element along the axis; NaN wins."""
     _reduce(out, x, axis, np.max)
 
 
-def min(out: np.ndarray, x: np.ndarray, axis: int) -> None:  # noqa: A001
+def min(out: np.ndarray, x: np.ndarray, axis: int) -> None:
     """The smallest element along the axis; NaN wins."""
     _reduce(out, x, axis, np.min)
 

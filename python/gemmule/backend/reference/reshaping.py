@@ -32,14 +32,12 @@ def transpose(out: np.ndarray, x: np.ndarray, axes: tuple[int, ...]) -> None:
     out[...] = np.transpose(x, axes)
 
 
-def _slices(
-    shape: tuple[int, ...], start: tuple[int, ...], step: tuple[int, ...]
-) -> tuple[np.ndarray, ...]:
+def _slices(shape: tuple[int, ...], start: tuple[int, ...], step: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """An open mesh of the indices that each axis takes."""
     return np.ix_(*(first + stride * np.arange(n) for n, first, stride in zip(shape, start, step, strict=True)))
 
 
-def slice(out: np.ndarray, x: np.ndarray, start: tuple[int, ...], step: tuple[int, ...]) -> None:  # noqa: A001
+def slice(out: np.ndarray, x: np.ndarray, start: tuple[int, ...], step: tuple[int, ...]) -> None:
     """`out[i, j, ...] = x[start[0] + i*step[0], start[1] + j*step[1], ...]`; steps may be negative."""
     out[...] = x[_slices(out.shape, start, step)]
 

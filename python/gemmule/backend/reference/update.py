@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def sgd_step(
-    w: np.ndarray, m: np.ndarray | None, dw: np.ndarray, hyper: np.ndarray, nesterov: bool
-) -> None:
+def sgd_step(w: np.ndarray, m: np.ndarray | None, dw: np.ndarray, hyper: np.ndarray, nesterov: bool) -> None:
     """Gradient descent: `w -= lr*dw`, or with momentum `m = momentum*m - lr*dw; w += m`.
 
     With Nesterov's look-ahead the last line is `w += momentum*m - lr*dw`.
@@ -27,9 +25,7 @@ def sgd_step(
     w[...] = w + (momentum * m - learning_rate * dw if nesterov else m)
 
 
-def adam_step(
-    w: np.ndarray, m: np.ndarray, v: np.ndarray, dw: np.ndarray, hyper: np.ndarray, step: np.ndarray
-) -> None:
+def adam_step(w: np.ndarray, m: np.ndarray, v: np.ndarray, dw: np.ndarray, hyper: np.ndarray, step: np.ndarray) -> None:
     """Adam (Kingma & Ba, 2015), the bias correction moved into the step size as at the end of their section 2.
 
     Args:
