@@ -22,10 +22,11 @@ def rng_for(*key: Any) -> np.random.Generator:
     return np.random.default_rng(list(text.encode()))
 
 
-def assert_close(actual: Any, desired: Any, tolerance: float, what: str = "result") -> None:
+def assert_close(actual: Any, desired: Any, tolerance: float, what: str = "result", least_scale: float = 0.0) -> None:
     """Equal shapes, NaN and infinities at the same places, and errors below `tolerance` times the largest value.
 
-    `tolerance=0` asks for the same values (`-0.0` equals `0.0`).
+    `tolerance=0` asks for the same values (`-0.0` equals `0.0`). `least_scale` is for results that may be small
+    because large terms cancelled.
     """
     actual, desired = np.asarray(actual), np.asarray(desired)
     assert actual.shape == desired.shape, f"{what}: shape {actual.shape} instead of {desired.shape}"
@@ -40,7 +41,7 @@ def assert_close(actual: Any, desired: Any, tolerance: float, what: str = "resul
         rounded = desired.astype(actual.dtype)
     np.testing.assert_array_equal(actual[~finite], rounded[~finite], err_msg=f"{what}: NaN or infinity")
     error = np.abs(actual[finite].astype(np.float64) - (rounded[finite] if tolerance == 0 else desired[finite]))
-    scale = np.abs(desired[finite]).max(initial=0)
+    scale = np.abs(desired[finite]).max(initial=least_scale)
     worst = error.max(initial=0)
     assert worst <= tolerance * scale, f"{what}: error {worst:.3g} at a scale of {scale:.3g}, allowed {tolerance:.1g}"
 

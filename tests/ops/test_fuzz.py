@@ -28,13 +28,13 @@ def try_one(row: Row, number: int) -> None:
         _, slopes = forward_and_gradients(lambda ts: row(ts, arguments), exact, seed)
     with isa(str(rng.choice(ISAS))):
         result, gradients = forward_and_gradients(lambda ts: row(ts, arguments), arrays, seed)
-    longer = max(1.0, max((a.size for a in arrays), default=0) ** 0.5 / 8)
+    loose = max(10.0, max((a.size for a in arrays), default=0) ** 0.5 / 8)  # for wrong shapes, not last bits
     what = f"{row.id} {dtype} {shapes} {arguments}"
-    assert_close(result, expected, row.tolerance[dtype] * longer, what)
+    assert_close(result, expected, row.tolerance[dtype] * loose, what, least_scale=1)
     for found, slope in zip(gradients, slopes, strict=True):
         assert (found is None) == (slope is None)
         if found is not None:
-            assert_close(found, slope, row.gradient_tolerance[dtype] * longer, f"gradient of {what}")
+            assert_close(found, slope, row.gradient_tolerance[dtype] * loose, f"gradient of {what}", least_scale=1)
 
 
 @pytest.mark.parametrize("row", FUZZED)

@@ -7,7 +7,7 @@ import numpy as np
 
 def softmax_forward(y: np.ndarray, x: np.ndarray) -> None:
     """y = e^x / Σ e^x, shifted by the maximum of each row so that nothing overflows."""
-    terms = np.exp(x - x.max(axis=-1, keepdims=True))
+    terms = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
     y[...] = terms / terms.sum(axis=-1, keepdims=True)
 
 
@@ -18,7 +18,7 @@ def softmax_backward(dx: np.ndarray, dy: np.ndarray, y: np.ndarray) -> None:
 
 def log_softmax_forward(y: np.ndarray, x: np.ndarray) -> None:
     """y = x - log Σ e^x."""
-    shifted = x - x.max(axis=-1, keepdims=True)
+    shifted = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
     y[...] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
