@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import pickle
 
 import numpy as np
 import pytest
@@ -311,6 +313,12 @@ def test_forgotten_super_init_and_forgotten_return():
         NoInit()(X)
     with pytest.raises(ValueError, match=r'^Layer "no_return" returned None. Return the outputs from NoReturn.call.'):
         NoReturn()(X)
+
+
+def test_copies_and_pickles_are_refused():
+    for action in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match=r'^Layer "out" cannot be copied or pickled yet'):
+            action(Dense(3, name="out"))
 
 
 def test_set_weights_checks_all_before_changing_any():

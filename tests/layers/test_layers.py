@@ -154,7 +154,7 @@ def train(row: Row, how: str) -> list[np.ndarray]:
         [gm.Input((7,)), gm.layers.Dense(int(np.prod(row.input_shape))), gm.layers.Reshape(row.input_shape), make(row),
          gm.layers.Flatten(), gm.layers.Dense(2)]
     )  # fmt: skip
-    model.compile(gm.optimizers.SGD(0.05, momentum=0.9), "mse", run_eagerly=how == "eager")
+    model.compile(gm.optimizers.SGD(0.01, momentum=0.9), "mse", run_eagerly=how == "eager")
     rng = rng_for("train")
     x, y = rng.normal(size=(44, 7)).astype(np.float32), rng.normal(size=(44, 2)).astype(np.float32)
     with gm.use_backend("reference" if how == "reference" else "native"):

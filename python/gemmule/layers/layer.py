@@ -453,6 +453,12 @@ class Layer:
     compute_dtype = dtype
     variable_dtype = dtype
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            f'Layer "{self.name}" cannot be copied or pickled yet: its weights lie in memory that recorded steps point '
+            "to. Make another one with type(layer).from_config(layer.get_config()) and set_weights, or save_weights."
+        )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.__dict__.get('_name')}, built={self.__dict__.get('_built')}>"
 
