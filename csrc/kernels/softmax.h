@@ -65,8 +65,7 @@ struct Rows {
 
   static Rows of(const Call& call, int operand) {
     const int64_t columns = call.rank(operand) == 0 ? 1 : call.dim(operand, -1);
-    const int64_t rows = columns == 0 ? 0 : call.size(operand) / columns;
-    return {rows, columns, max(1, 1024 / max(columns, 1))};
+    return {call.leading(operand, -1), columns, max(1, 1024 / max(columns, 1))};
   }
 
   int64_t units() const { return ceil_div(rows, rows_a_unit); }
