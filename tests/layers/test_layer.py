@@ -159,6 +159,22 @@ def test_replacing_an_activation_is_noticed():
     assert layer(X).logits is None
 
 
+def test_overruling_a_default_of_the_class_is_noticed():
+    from gemmule import mutation
+
+    class Switch(gm.layers.Layer):
+        on = False
+
+        def call(self, inputs):
+            return inputs * 2 if self.on else inputs
+
+    layer = Switch()
+    layer(X)
+    before = mutation.version()
+    layer.on = True
+    assert mutation.version() > before
+
+
 def test_softmax_remembers_its_logits():
     assert Dense(3, activation="softmax")(X).logits is not None
     assert Dense(1, activation="sigmoid")(X).logits is not None

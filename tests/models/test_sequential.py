@@ -172,3 +172,19 @@ MESSAGES = [
 def test_messages(action, error, message):
     with pytest.raises(error, match=exactly(message)):
         action()
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "predict", "predict_on_batch"])
+def test_data_of_another_shape_are_refused_before_anything_runs(method):
+    model = mlp()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    x, y = np.zeros((40, 784)), np.zeros(40, int)
+    message = (
+        'Sequential model "sequential" expects examples of shape (28, 28), the batch in front. Reshape each example: '
+        "x.reshape(-1, 28, 28). Received: examples of shape (784,)."
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        getattr(model, method)(x) if "predict" in method else getattr(model, method)(x, y)
+    for a, b in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(a, b)

@@ -49,7 +49,14 @@ class Dropout(Layer):
         self.rate = rate
         self.noise_shape = None if noise_shape is None else standardize_shape(tuple(noise_shape))
         self.seed = seed
-        self._stream = Stream(seed)
+        self._stream = None if seed is None else Stream(seed)
+
+    def build(self, input_shape: Shape) -> None:
+        self._random()  # now, like weights: a seed that is set before the layer is built counts
+
+    def _random(self) -> Stream:
+        self._stream = self._stream or Stream()
+        return self._stream
 
     @property
     def rate(self) -> float:
@@ -66,9 +73,9 @@ class Dropout(Layer):
         if not training:
             return inputs
         if self.noise_shape is None:
-            return ops.dropout(inputs, self._rate, self._stream)
+            return ops.dropout(inputs, self._rate, self._random())
         pattern = ops.ones(self._pattern_shape(inputs.shape), dtype=inputs.dtype)
-        return ops.multiply(inputs, ops.dropout(pattern, self._rate, self._stream))
+        return ops.multiply(inputs, ops.dropout(pattern, self._rate, self._random()))
 
     def _pattern_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         noise = self.noise_shape or ()

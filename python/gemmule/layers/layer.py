@@ -312,6 +312,8 @@ class Layer:
         state = self.__dict__
         if isinstance(value, (Layer, Variable)) and state.get(name) is not value:
             self._adopt(name, value)
+        if name not in state and state.get("_built") and isinstance(getattr(type(self), name, self), mutation.SCALARS):
+            state[name] = getattr(type(self), name)  # a class's default, overruled on a layer that may be recorded
         before = state.get(name)
         if callable(value) and before is not value:
             mutation.note_change(self, name, (value,))  # another function, or another layer, in its place
