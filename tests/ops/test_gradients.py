@@ -41,7 +41,7 @@ def difference_quotient(
     """Centred differences of fourth order: the error is of the order of STEP**4 and of rounding / STEP."""
 
     def at(step: float) -> float:
-        moved = [a if d is None else a + step * d for a, d in zip(arrays, directions, strict=True)]
+        moved = [a if d is None else np.asarray(a + step * d) for a, d in zip(arrays, directions, strict=True)]
         return float(np.sum(row([Tensor(a) for a in moved]).array * weights))
 
     return (8 * (at(STEP) - at(-STEP)) - (at(2 * STEP) - at(-2 * STEP))) / (12 * STEP)
