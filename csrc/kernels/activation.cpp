@@ -1,14 +1,13 @@
 // Activations, element by element: y = act(x), and dx from dy and either y or x, whichever is cheaper and exact.
 #include "activation.h"
 
+#include "elementwise.h"
 #include "families.h"
 #include "vectors.h"
 
 namespace gemmule::GEMMULE_ISA {
 
 namespace {
-
-constexpr int64_t kChunk = 1024;  // elements of one unit: a whole number of cache lines
 
 // all operands (n)
 template <class T>
@@ -22,21 +21,21 @@ template <class T>
 struct Map {
   using Args = MapArgs<T>;
 
-  static int64_t units(const Args& args) { return ceil_div(args.size, kChunk); }
+  static int64_t units(const Args& args) { return ceil_div(args.size, kElementChunk); }
   static double cost(const Args& args) {
-    return args.size * args.element_ns + cost_ns(0, static_cast<double>(3 * args.size * sizeof(T)));
+    const double size = static_cast<double>(args.size);
+    return size * args.element_ns + stream_ns(3 * size * sizeof(T));
   }
 };
 
-// Nanoseconds an element for `operations` vector instructions; the C library takes about 10 for one function.
-template <class T>
-constexpr double element_ns(int operations) {
-  if (sizeof(T) == 8 && operations > 8) return 10;
-  return operations / (4.0 * kLanes<T>);
-}
-
 template <Activation A>
-constexpr int kOperations = A == Activation::relu || A == Activation::leaky_relu ? 2 : A == Activation::softplus ? 50 : 25;
+constexpr int kOperations = 25;
+template <>
+constexpr int kOperations<Activation::relu> = 2;
+template <>
+constexpr int kOperations<Activation::leaky_relu> = 2;
+template <>
+constexpr int kOperations<Activation::softplus> = 50;
 
 template <class T, Activation A>
 T alpha_of(const Call& call) {
@@ -50,12 +49,12 @@ struct Forward : Map<T> {
   using Args = MapArgs<T>;
 
   static Args prepare(const Call& call) {
-    return {call.size(0), alpha_of<T, A>(call), element_ns<T>(kOperations<A>)};
+    return {call.size(0), alpha_of<T, A>(call), arithmetic_ns<T>(kOperations<A>)};
   }
 
   static void run(T* y, const T* x, const Args& args, const Units& u) {
     const T alpha = args.alpha;
-    for_each_vector<T>(covered(u, kChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
+    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
       put(y, activate<T, A>(get(x), alpha));
     });
   }
@@ -66,12 +65,12 @@ struct Backward : Map<T> {
   using Args = MapArgs<T>;
 
   static Args prepare(const Call& call) {
-    return {call.size(0), alpha_of<T, A>(call), element_ns<T>(A == Activation::softplus ? 25 : 4)};
+    return {call.size(0), alpha_of<T, A>(call), arithmetic_ns<T>(A == Activation::softplus ? 25 : 4)};
   }
 
   static void run(T* dx, const T* dy, const T* y, const Args& args, const Units& u) {
     const T alpha = args.alpha;
-    for_each_vector<T>(covered(u, kChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
+    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
       put(dx, activate_backward<T, A>(get(dy), get(y), alpha));
     });
   }
@@ -98,20 +97,22 @@ struct Silu {
 struct Mish {
   static constexpr int kOperations = 30;
 
+  // Beyond 20, n / (n + 2) rounds to 1 and its slope to 0.
   template <class T>
-  static GEMMULE_INLINE Vec<T> bounded_exp(Vec<T> x) {
-    return exp(minimum<T>(x, splat(T(20))));  // beyond, n / (n + 2) rounds to 1
+  static GEMMULE_INLINE Vec<T> bounded(Vec<T> x) {
+    return minimum<T>(x, splat(T(20)));
   }
   template <class T>
   static GEMMULE_INLINE Vec<T> forward(Vec<T> x) {
-    const Vec<T> e = bounded_exp<T>(x);
+    const Vec<T> e = exp(bounded<T>(x));
     const Vec<T> n = e * (e + T(2));
     return x * (n / (n + T(2)));
   }
   // w + x (1 - w^2) sigmoid(x) with w = n / (n + 2)
   template <class T>
   static GEMMULE_INLINE Vec<T> derivative(Vec<T> x) {
-    const Vec<T> e = bounded_exp<T>(x);
+    x = bounded<T>(x);
+    const Vec<T> e = exp(x);
     const Vec<T> n = e * (e + T(2));
     const Vec<T> inverse = T(1) / (n + T(2));
     return n * inverse + x * (T(4) * e * (e + T(1)) * inverse * inverse);
@@ -120,7 +121,7 @@ struct Mish {
 
 // x Phi(x). Hendrycks and Gimpel (2016)
 struct Gelu {
-  static constexpr int kOperations = 45;
+  static constexpr int kOperations = 50;
 
   template <class T>
   static GEMMULE_INLINE Vec<T> distribution(Vec<T> x) {
@@ -166,10 +167,10 @@ template <class T, class A>
 struct ForwardFromInput : Map<T> {
   using Args = MapArgs<T>;
 
-  static Args prepare(const Call& call) { return {call.size(0), T(0), element_ns<T>(A::kOperations)}; }
+  static Args prepare(const Call& call) { return {call.size(0), T(0), arithmetic_ns<T>(A::kOperations)}; }
 
   static void run(T* y, const T* x, const Args& args, const Units& u) {
-    for_each_vector<T>(covered(u, kChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
+    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
       put(y, A::template forward<T>(get(x)));
     });
   }
@@ -179,10 +180,10 @@ template <class T, class A>
 struct BackwardFromInput : Map<T> {
   using Args = MapArgs<T>;
 
-  static Args prepare(const Call& call) { return {call.size(0), T(0), element_ns<T>(2 * A::kOperations)}; }
+  static Args prepare(const Call& call) { return {call.size(0), T(0), arithmetic_ns<T>(2 * A::kOperations)}; }
 
   static void run(T* dx, const T* dy, const T* x, const Args& args, const Units& u) {
-    for_each_vector<T>(covered(u, kChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
+    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
       put(dx, get(dy) * A::template derivative<T>(get(x)));
     });
   }

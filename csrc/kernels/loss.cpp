@@ -2,6 +2,7 @@
 //
 // logits, targets, y_pred, y_true (N, C); loss, dloss (N); labels (N). A label that is no class gives NaN, in the loss
 // and in its row of the gradient: it never addresses memory.
+#include "elementwise.h"
 #include "families.h"
 #include "softmax.h"
 
@@ -9,8 +10,7 @@ namespace gemmule::GEMMULE_ISA {
 
 namespace {
 
-constexpr int64_t kBlock = 16;    // rows whose logarithms are taken together
-constexpr int64_t kChunk = 1024;  // elements of one unit
+constexpr int64_t kBlock = 16;  // rows whose logarithms are taken together
 
 template <class T>
 constexpr T kNaN = static_cast<T>(__builtin_nan(""));
@@ -142,7 +142,7 @@ struct ElementLoss {
   using Args = ElementArgs;
 
   static Args prepare(const Call& call) { return {call.size(0)}; }
-  static int64_t units(const Args& args) { return ceil_div(args.size, kChunk); }
+  static int64_t units(const Args& args) { return ceil_div(args.size, kElementChunk); }
   static double cost(const Args& args) {
     return static_cast<double>(args.size) * (sizeof(T) == 8 ? 20 : 6.0 / kLanes<T>);
   }
@@ -152,7 +152,7 @@ struct ElementLoss {
 template <class T>
 struct SigmoidCrossentropy : ElementLoss<T> {
   static void run(T* loss, const T* logits, const T* targets, const ElementArgs& args, const Units& u) {
-    for_each_vector<T>(covered(u, kChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
+    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
       const Vec<T> z = get(logits);
       put(loss, (maximum<T>(z, zero<T>()) - z * get(targets)) + log1p_bounded(exp(-absolute<T>(z))));
     });
@@ -164,7 +164,7 @@ template <class T>
 struct SigmoidCrossentropyBackward : ElementLoss<T> {
   static void run(T* dlogits, const T* dloss, const T* logits, const T* targets, const ElementArgs& args,
                   const Units& u) {
-    for_each_vector<T>(covered(u, kChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
+    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
       put(dlogits, get(dloss) * (sigmoid(get(logits)) - get(targets)));
     });
   }
@@ -201,7 +201,7 @@ struct RowError {
   static int64_t units(const Args& args) { return args.units(); }
   static double cost(const Args& args) {
     const double size = static_cast<double>(args.rows * args.columns);
-    return static_cast<double>(args.rows) * (args.columns == 1 ? 0 : 4) + cost_ns(0, 3 * size * sizeof(T));
+    return static_cast<double>(args.rows) * (args.columns == 1 ? 0 : 4) + stream_ns(3 * size * sizeof(T));
   }
 };
 

@@ -22,15 +22,19 @@ GEMMULE_INLINE T row_max(const T* x, int64_t C) {
   return reduce_max<T>(best);
 }
 
-// Adds up body(j, lanes) over the vectors of a row of C numbers. Lanes behind the end count as zero.
+// Adds up body(j, lanes) over the vectors of a row of C numbers. Lanes behind the end count as zero. Long rows are
+// summed in blocks first: small terms would drown in a large sum.
 template <class T, class Body>
 GEMMULE_INLINE T row_sum(int64_t C, const Body& body) {
+  constexpr int64_t kBlockLanes = 32 * kLanes<T>;
   Vec<T> sum = zero<T>();
-  int64_t j = 0;
-  for (; j + kLanes<T> <= C; j += kLanes<T>) sum += body(j, kLanes<T>);
-  if (j < C) {
-    const Vec<T> last = body(j, C - j);
-    sum += select<T>(lane_numbers<T>() < static_cast<T>(C - j), last, zero<T>());
+  for (int64_t begin = 0; begin < C; begin += kBlockLanes) {
+    const int64_t end = min(begin + kBlockLanes, C);
+    Vec<T> block = zero<T>();
+    int64_t j = begin;
+    for (; j + kLanes<T> <= end; j += kLanes<T>) block += body(j, kLanes<T>);
+    if (j < end) block += select<T>(lane_numbers<T>() < static_cast<T>(end - j), body(j, end - j), zero<T>());
+    sum += block;
   }
   return reduce_add<T>(sum);
 }
