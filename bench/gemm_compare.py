@@ -144,21 +144,13 @@ def serve(library: str) -> None:
 
 
 def start(library: str, threads: int) -> subprocess.Popen[str]:
-    """A worker with `threads` threads, in whichever variable its library reads."""
+    """A worker with `threads` threads. What the caller's environment tells a library about the processor is left out:
+    each chooses its kernels itself."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MKL_", "OPENBLAS_"))}
     variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GEMMULE_NUM_THREADS")
-    environment = os.environ | dict.fromkeys(variables, str(threads)) | {"MKL_DYNAMIC": "FALSE"}
-    if has_avx512():  # which OpenBLAS leaves unused on some processors unless told
-        environment.setdefault("OPENBLAS_CORETYPE", "SKYLAKEX")
+    environment |= dict.fromkeys(variables, str(threads)) | {"MKL_DYNAMIC": "FALSE"}
     command = [sys.executable, "-m", "bench.gemm_compare", "--worker", library]
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def has_avx512() -> bool:
-    """Whether the processor has AVX-512, as Linux tells it."""
-    try:
-        return " avx512f " in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
 
 
 def ask(worker: subprocess.Popen[str], product: Product, seconds: float) -> list[float]:
