@@ -65,6 +65,10 @@ def linear(x: Any) -> Tensor:
 
     Returns:
         The same tensor.
+
+    Example:
+        >>> gm.ops.linear([-1.0, 2.0]).numpy()
+        array([-1.,  2.], dtype=float32)
     """
     return as_float(x)
 
