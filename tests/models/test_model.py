@@ -126,3 +126,16 @@ def test_get_and_set_weights():
     two(X)
     two.set_weights(one.get_weights())
     np.testing.assert_array_equal(one(X).numpy(), two(X).numpy())
+
+
+def test_an_autoencoder_can_learn_something_else_afterwards():
+    def train(run_eagerly):
+        gm.utils.clear_session()
+        gm.utils.set_random_seed(1)
+        model = gm.Sequential([gm.Input((4,)), Dense(4)])
+        model.compile(gm.optimizers.SGD(0.1), "mse", run_eagerly=run_eagerly)
+        model.fit(X, X, epochs=2, verbose=0)
+        model.fit(X, -X, epochs=2, verbose=0)
+        return model.get_weights()[0]
+
+    np.testing.assert_array_equal(train(False), train(True))

@@ -188,3 +188,17 @@ def test_data_of_another_shape_are_refused_before_anything_runs(method):
         getattr(model, method)(x) if "predict" in method else getattr(model, method)(x, y)
     for a, b in zip(model.get_weights(), before):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_replayed_predictions_follow_the_data(backend, dtype):
+    model = gm.Sequential([gm.Input((4, 5)), Flatten(), Dense(3)])
+    kernel, _ = model.get_weights()
+    x = np.random.default_rng(0).normal(size=(50, 4, 5)).astype(dtype)
+    with gm.use_backend(backend):
+        for start in range(0, 50, 10):
+            part = x[start : start + 10]
+            np.testing.assert_allclose(model.predict_on_batch(part), part.reshape(10, 20) @ kernel, atol=1e-5)
+            np.testing.assert_allclose(model.predict(x, batch_size=10), x.reshape(50, 20) @ kernel, atol=1e-5)
