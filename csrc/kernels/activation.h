@@ -42,7 +42,7 @@ inline Activation activation_from(const char* name) {
 // alpha is the slope of leaky_relu below zero, the alpha of elu, and means nothing to the others.
 template <class T, Activation A>
 GEMMULE_INLINE Vec<T> activate(Vec<T> x, T alpha) {
-  if constexpr (A == Activation::relu) return maximum<T>(x, zero<T>());
+  if constexpr (A == Activation::relu) return select<T>(x <= T(0), zero<T>(), x);  // NaN stays
   if constexpr (A == Activation::leaky_relu) return select<T>(x > T(0), x, x * alpha);
   if constexpr (A == Activation::elu) return select<T>(x > T(0), x, expm1(x) * alpha);
   if constexpr (A == Activation::selu)

@@ -30,6 +30,9 @@ struct Broadcast {
   int64_t extents[kMaxAxes];    // innermost first
 
   int64_t units() const { return size == 0 ? 0 : ceil_div(size, unit); }
+  bool complete(int input) const { return walks[input] == (uint32_t{1} << axes) - 1; }
+  bool row_only(int input) const { return walks[input] == 1; }
+  bool scalar(int input) const { return walks[input] == 0; }
 };
 
 inline bool walks_along(const Call& call, int operand, int axis_from_end) {
@@ -61,42 +64,40 @@ inline Broadcast plan_broadcast(const Call& call, int inputs) {
   return plan;
 }
 
-// Where a row of the innermost axis starts in each input.
+// Where a row of the innermost axis starts in one input, row after row.
 struct Walk {
   const Broadcast& plan;
-  int inputs;
+  int64_t offset = 0;  // elements
   int64_t index[kMaxAxes] = {};
-  int64_t offset[kMaxInputs] = {};
-  int64_t stride[kMaxInputs][kMaxAxes];
+  int64_t stride[kMaxAxes] = {};
 
-  Walk(const Broadcast& plan, int inputs, int64_t row) : plan(plan), inputs(inputs) {
-    for (int i = 0; i < inputs; ++i) {
-      int64_t stored = 1;
-      for (int axis = 0; axis < plan.axes; ++axis) {
-        const bool walks = plan.walks[i] >> axis & 1;
-        stride[i][axis] = walks ? stored : 0;
-        if (walks) stored *= plan.extents[axis];
-      }
+  Walk(const Broadcast& plan, int input, int64_t row) : plan(plan) {
+    int64_t stored = 1;
+    for (int axis = 0; axis < plan.axes; ++axis) {
+      if (!(plan.walks[input] >> axis & 1)) continue;
+      stride[axis] = stored;
+      stored *= plan.extents[axis];
     }
     for (int axis = 1; axis < plan.axes; ++axis) {
       index[axis] = row % plan.extents[axis];
       row /= plan.extents[axis];
-      for (int i = 0; i < inputs; ++i) offset[i] += index[axis] * stride[i][axis];
+      offset += index[axis] * stride[axis];
     }
   }
 
-  void next_row() {
+  int64_t rows_ahead() const { return plan.extents[1] - index[1]; }  // on axis 1, before another axis moves
+
+  // Moves on by up to rows_ahead() rows.
+  void advance(int64_t rows) {
     for (int axis = 1; axis < plan.axes; ++axis) {
-      for (int i = 0; i < inputs; ++i) offset[i] += stride[i][axis];
-      if (++index[axis] < plan.extents[axis]) return;
-      for (int i = 0; i < inputs; ++i) offset[i] -= stride[i][axis] * plan.extents[axis];
+      offset += rows * stride[axis];
+      index[axis] += rows;
+      if (index[axis] < plan.extents[axis]) return;
+      offset -= plan.extents[axis] * stride[axis];
       index[axis] = 0;
+      rows = 1;
     }
   }
-
-  bool complete(int i) const { return plan.walks[i] == (uint32_t{1} << plan.axes) - 1; }
-  bool row_only(int i) const { return plan.walks[i] == 1; }
-  bool scalar(int i) const { return plan.walks[i] == 0; }
 };
 
 // tile (n) = one element over and over. The last store may reach a vector beyond n, which the tile has room for.
@@ -108,27 +109,44 @@ GEMMULE_INLINE void repeat(E* tile, const E* element, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes<E>) store(tile + i, v);
 }
 
-// tile (rows, row length) = input i, from where `walk` stands. E is as wide as an element; what it holds is not looked
-// at.
+// tile (rows, length) = one row over and over, by copying what is there twice as far each time.
 template <class E>
-void gather_tile(void* to, const void* data, Walk walk, int i, int64_t rows) {
-  const int64_t length = walk.plan.extents[0];
-  const bool walks = walk.plan.walks[i] & 1;
+GEMMULE_INLINE void repeat_row(E* tile, const E* row, int64_t rows, int64_t length) {
+  __builtin_memcpy(tile, row, length * sizeof(E));
+  for (int64_t done = 1; done < rows; done *= 2)
+    __builtin_memcpy(tile + done * length, tile, min(done, rows - done) * length * sizeof(E));
+}
+
+// tile (rows, row length) = an input's values from a row on. E is as wide as an element; what it holds is not looked at.
+template <class E>
+void gather_tile(void* to, const void* data, const Broadcast& plan, int input, int64_t row, int64_t rows) {
+  const int64_t length = plan.extents[0];
+  Walk walk(plan, input, row);
   E* tile = static_cast<E*>(to);
-  for (int64_t r = 0; r < rows; ++r, tile += length, walk.next_row()) {
-    const E* from = static_cast<const E*>(data) + walk.offset[i];
-    if (walks)
-      __builtin_memcpy(tile, from, length * sizeof(E));
+  while (rows > 0) {
+    const int64_t run = min(rows, walk.rows_ahead());
+    const E* from = static_cast<const E*>(data) + walk.offset;
+    const bool columns = walk.stride[0] != 0, lines = walk.stride[1] != 0;
+    if (columns && lines)
+      __builtin_memcpy(tile, from, run * length * sizeof(E));
+    else if (columns)
+      repeat_row(tile, from, run, length);
+    else if (lines)
+      for (int64_t r = 0; r < run; ++r) repeat(tile + r * length, from + r, length);
     else
-      repeat(tile, from, length);
+      repeat(tile, from, run * length);
+    tile += run * length;
+    rows -= run;
+    walk.advance(run);
   }
 }
 
-inline void gather_tile(void* tile, const void* data, int bytes, const Walk& walk, int i, int64_t rows) {
+inline void gather_tile(void* tile, const void* data, int bytes, const Broadcast& plan, int input, int64_t row,
+                        int64_t rows) {
   switch (bytes) {
-    case 1: return gather_tile<uint8_t>(tile, data, walk, i, rows);
-    case 4: return gather_tile<uint32_t>(tile, data, walk, i, rows);
-    default: return gather_tile<uint64_t>(tile, data, walk, i, rows);
+    case 1: return gather_tile<uint8_t>(tile, data, plan, input, row, rows);
+    case 4: return gather_tile<uint32_t>(tile, data, plan, input, row, rows);
+    default: return gather_tile<uint64_t>(tile, data, plan, input, row, rows);
   }
 }
 
@@ -147,15 +165,17 @@ struct BroadcastOperands {
 
 // Rows longer than kShortAxis, cut where a unit begins and ends.
 inline void run_long_rows(const Broadcast& plan, const BroadcastOperands& m, SpanFunction span, Range range) {
-  const int64_t length = plan.extents[0];
-  Walk walk(plan, m.inputs, range.begin / length);
+  static_assert(kMaxInputs == 3);
+  const int64_t length = plan.extents[0], row = range.begin / length;
+  Walk walks[] = {Walk(plan, 0, row), Walk(plan, 1, row), Walk(plan, 2, row)};
   int64_t column = range.begin % length;
-  for (int64_t i = range.begin; i < range.end; column = 0, walk.next_row()) {
+  for (int64_t i = range.begin; i < range.end; column = 0) {
     const int64_t n = min(length - column, range.end - i);
     Source sources[kMaxInputs];
     for (int k = 0; k < m.inputs; ++k) {
       const int64_t step = plan.walks[k] & 1;
-      sources[k] = {at(m.data[k], walk.offset[k] + step * column, m.bytes[k]), step};
+      sources[k] = {at(m.data[k], walks[k].offset + step * column, m.bytes[k]), step};
+      walks[k].advance(1);
     }
     span(at(m.out, i, m.out_bytes), sources, n);
     i += n;
@@ -167,23 +187,21 @@ inline void run_short_rows(const Broadcast& plan, const BroadcastOperands& m, Sp
   constexpr int64_t kTileBytes = kSpan * 8 + kVectorBytes;
   alignas(64) char tiles[kMaxInputs][kTileBytes];
   const int64_t length = plan.extents[0];
-  Walk walk(plan, m.inputs, range.begin / length);
   for (int64_t i = range.begin; i < range.end; i += plan.unit) {
-    const int64_t n = min(plan.unit, range.end - i), rows = n / length;
+    const int64_t n = min(plan.unit, range.end - i);
     Source sources[kMaxInputs];
     for (int k = 0; k < m.inputs; ++k) {
-      if (walk.complete(k)) {
+      if (plan.complete(k)) {
         sources[k] = {at(m.data[k], i, m.bytes[k]), 1};
-      } else if (walk.scalar(k)) {
+      } else if (plan.scalar(k)) {
         sources[k] = {m.data[k], 0};
       } else {
         sources[k] = {tiles[k], 1};
-        const bool filled = walk.row_only(k) && i > range.begin;  // a row repeats in every unit
-        if (!filled) gather_tile(tiles[k], m.data[k], m.bytes[k], walk, k, rows);
+        const bool filled = plan.row_only(k) && i > range.begin;  // such a tile is the same in every unit
+        if (!filled) gather_tile(tiles[k], m.data[k], m.bytes[k], plan, k, i / length, n / length);
       }
     }
     span(at(m.out, i, m.out_bytes), sources, n);
-    for (int64_t r = 0; r < rows; ++r) walk.next_row();
   }
 }
 

@@ -169,7 +169,7 @@ struct OverBroadcast {
   static double cost(const Args& args) {
     const double size = static_cast<double>(args.plan.size);
     const bool tiles = args.plan.axes > 1 && args.plan.extents[0] <= kShortAxis;
-    return size * (args.slow ? 8 : tiles ? 0.2 : 0) + stream_ns(size * (args.out_bytes + args.inputs * args.bytes[1]));
+    return size * (args.slow ? 8 : tiles ? 0.1 : 0) + stream_ns(size * (args.out_bytes + args.inputs * args.bytes[1]));
   }
 };
 
@@ -364,7 +364,8 @@ struct Clip : OverElements<T> {
   static void run(T* out, const T* x, const Args& args, const Units& u) {
     const Vec<T> low = splat(args.low), high = splat(args.high);
     for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
-      put(out, minimum<T>(maximum<T>(get(x), low), high));
+      const Vec<T> raised = select<T>(get(x) < low, low, get(x));  // NaN stays
+      put(out, select<T>(raised > high, high, raised));
     });
   }
 };

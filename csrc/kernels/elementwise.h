@@ -8,7 +8,7 @@ constexpr int64_t kElementChunk = 1024;  // elements of one unit: small enough f
 
 // Nanoseconds one core takes to move so many bytes, by the cache they fit in.
 constexpr double stream_ns(double bytes) {
-  if (bytes < 1 << 20) return bytes / 100;
+  if (bytes < 1 << 20) return bytes / 150;
   return bytes / (bytes < 1 << 24 ? 40 : 16);
 }
 
@@ -16,7 +16,7 @@ constexpr double stream_ns(double bytes) {
 template <class T>
 constexpr double arithmetic_ns(double operations) {
   if (sizeof(T) == 8 && operations > 8) return 10;
-  return operations / (6 * kLanes<T>);
+  return operations / (8 * kLanes<T>);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -96,12 +96,12 @@ GEMMULE_INLINE Vec<float> log_of_parts(Vec<float> e, Vec<float> f) {
 }
 
 GEMMULE_INLINE Vec<float> log(Vec<float> x) {
-  constexpr int32_t kSqrtHalf = 0x3f3504f3;
-  const Vec<float> normal = select<float>(x < kSmallestNormal, splat(1.0f), x);
-  const Mask<float> bits = reinterpret_cast<Mask<float>>(normal);
-  const Mask<float> exponent = (bits - kSqrtHalf) & ~0x7fffff;  // zero for sqrt(1/2) <= x < sqrt(2)
+  constexpr uint32_t kSqrtHalf = 0x3f3504f3;
+  const BitsF bits = reinterpret_cast<BitsF>(x);
+  const BitsF exponent = (bits - kSqrtHalf) & ~0x7fffffu;  // zero for sqrt(1/2) <= x < sqrt(2)
   const Vec<float> mantissa = reinterpret_cast<Vec<float>>(bits - exponent);
-  Vec<float> y = log_of_parts(__builtin_convertvector(exponent >> 23, Vec<float>), mantissa - 1.0f);
+  const Vec<float> e = __builtin_convertvector(reinterpret_cast<Mask<float>>(exponent) >> 23, Vec<float>);
+  Vec<float> y = log_of_parts(e, mantissa - 1.0f);
   y = select<float>(x < kSmallestNormal, splat(-kInfinity), y);
   y = select<float>(x <= -kSmallestNormal, splat(__builtin_nanf("")), y);
   return select<float>((x == kInfinity) | (x != x), x, y);

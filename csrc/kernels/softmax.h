@@ -11,13 +11,24 @@ GEMMULE_INLINE Vec<T> load_row_end(const T* p, int64_t n, T rest) {
   return select<T>(lane_numbers<T>() < static_cast<T>(n), load_partial(p, n), splat(rest));
 }
 
-// The largest of x (C), or NaN when there is one.
+// The largest of x (C), or NaN when there is one. Four at a time, since a maximum has to wait for the one before it.
 template <class T>
 GEMMULE_INLINE T row_max(const T* x, int64_t C) {
+  constexpr int64_t L = kLanes<T>;
   const T kLowest = -static_cast<T>(__builtin_inf());
   Vec<T> best = splat(kLowest);
   int64_t j = 0;
-  for (; j + kLanes<T> <= C; j += kLanes<T>) best = maximum<T>(best, load(x + j));
+  if (C >= 4 * L) {
+    Vec<T> b0 = best, b1 = best, b2 = best, b3 = best;
+    for (; j + 4 * L <= C; j += 4 * L) {
+      b0 = maximum<T>(b0, load(x + j));
+      b1 = maximum<T>(b1, load(x + j + L));
+      b2 = maximum<T>(b2, load(x + j + 2 * L));
+      b3 = maximum<T>(b3, load(x + j + 3 * L));
+    }
+    best = maximum<T>(maximum<T>(b0, b1), maximum<T>(b2, b3));
+  }
+  for (; j + L <= C; j += L) best = maximum<T>(best, load(x + j));
   if (j < C) best = maximum<T>(best, load_row_end(x + j, C - j, kLowest));
   return reduce_max<T>(best);
 }
