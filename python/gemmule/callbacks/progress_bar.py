@@ -36,6 +36,7 @@ class ProgressBar:
         self._epochs, self._steps = epochs, steps
         self._in_epoch = False
         self._header = ""
+        self._done = 0
         self._drawn = 0  # length of the line on the screen
         self._started = self._next = 0.0
 
@@ -67,7 +68,7 @@ class ProgressBar:
             self._begin()
 
     def _begin(self) -> None:
-        self._drawn = 0
+        self._done = self._drawn = 0
         self._started = time.perf_counter()
         self._next = self._started + (NOTEBOOK_SECONDS if self._notebook else TERMINAL_SECONDS)
 
@@ -78,6 +79,7 @@ class ProgressBar:
             done: batches done.
             results: gives the values to show.
         """
+        self._done = done
         now = time.perf_counter()
         if not self._redraw or now < self._next or not done:
             return
@@ -99,14 +101,15 @@ class ProgressBar:
             seconds: how long it took.
         """
         seconds = time.perf_counter() - self._started if seconds is None else seconds
-        steps = self._steps or 1
-        took, step, values = format_seconds(seconds), format_step(seconds / steps), format_logs(logs)
+        total = self._steps or self._done or 1
+        done = self._done or total
+        took, step, values = format_seconds(seconds), format_step(seconds / done), format_logs(logs)
         if self._redraw:
-            self._draw(f"{self._counter(steps, steps)} {_bar(steps, steps)} {took} {step}{values}")
+            self._draw(f"{self._counter(done, total)} {_bar(done, total)} {took} {step}{values}")
             _write("\n")
         else:
             header = f"{self._header} - " if self._header else ""
-            _write(f"{header}{steps}/{steps} - {took} - {step}{values}\n")
+            _write(f"{header}{done}/{total} - {took} - {step}{values}\n")
         self._in_epoch = False
 
     def finish_test(self, logs: Mapping[str, float]) -> None:

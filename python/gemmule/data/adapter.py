@@ -154,7 +154,7 @@ def _raw_array(name: str, value: Any) -> np.ndarray:
     if value is None:
         raise ValueError(f"{name} is missing: pass an array, a nested list or a DataFrame.")
     if hasattr(value, "__iter__") and not hasattr(value, "__array__") and not isinstance(value, Sequence):
-        raise not_yet(f"An iterator or generator as {name} (received {describe(value)})")
+        raise not_yet(f"An iterator or generator as {name}")
     try:
         return np.asarray(value)
     except ValueError:
@@ -165,7 +165,7 @@ def _raw_array(name: str, value: Any) -> np.ndarray:
 
 
 def _from_frame(name: str, frame: Any) -> np.ndarray:
-    """The values of a pandas object; columns of different numeric types are brought to one."""
+    """The values of a pandas object; columns of different numeric types are brought to one, gaps become NaN."""
     dtypes = frame.dtypes if hasattr(frame, "columns") else {getattr(frame, "name", None) or name: frame.dtype}
     text = [str(column) for column, dtype in dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
     if text:
@@ -174,10 +174,7 @@ def _from_frame(name: str, frame: Any) -> np.ndarray:
             "with pandas.get_dummies."
         )
     array = frame.to_numpy()
-    try:
-        return array if array.dtype.kind in "fiub" else frame.to_numpy(dtype="float64")
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} has missing values. Fill or drop them, for example with fillna.") from None
+    return array if array.dtype.kind in "fiub" else frame.to_numpy(dtype="float64", na_value=np.nan)
 
 
 def _cure_of_dtype(name: str, kind: str) -> str:
@@ -248,13 +245,17 @@ def _labels(y: np.ndarray) -> np.ndarray:
 def _validation(validation_data: Any) -> Dataset:
     if not isinstance(validation_data, (tuple, list)) or not 2 <= len(validation_data) <= 3:
         raise ValueError(
-            "validation_data must be a tuple (x, y) or (x, y, sample_weight)."
-            f"{received(validation_data=validation_data)}"
+            f"validation_data must be a tuple (x, y) or (x, y, sample_weight). Received: {_outline(validation_data)}."
         )
     try:
         return dataset(*validation_data)
     except (TypeError, ValueError) as error:
         raise type(error)(f"validation_data: {error}") from None
+
+
+def _outline(value: Any) -> str:
+    """`"a tuple of 1"`, or the value when it is none."""
+    return f"a {type(value).__name__} of {len(value)}" if isinstance(value, (tuple, list)) else describe(value)
 
 
 def _split(data: Dataset, share: Any) -> tuple[Dataset, Dataset]:

@@ -186,14 +186,14 @@ def broadcast_weights(sample_weight: Any, values: Tensor) -> Tensor | None:
     if sample_weight is None:
         return None
     weights = as_tensor(as_tensor(sample_weight), values.dtype)
-    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+    if values.ndim and weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
     if weights.shape == values.shape:
         return weights
     if weights.ndim == 0 or values.shape[: weights.ndim] != weights.shape:
         raise ValueError(
             "sample_weight needs one number for each example."
-            f"{received(sample_weight_shape=weights.shape, losses_shape=values.shape)}"
+            f"{received(sample_weight_shape=weights.shape, values_shape=values.shape)}"
             + (" A function used with sample weights must not average over the batch itself." * (not values.shape))
         )
     spread = ops.reshape(weights, weights.shape + (1,) * (values.ndim - weights.ndim))
