@@ -22,6 +22,7 @@ constexpr int64_t kFewDots = 3;           // rows for which dot products are wor
 constexpr int64_t kAliasing = 2048;       // bytes: rows this far apart, or a multiple of it, meet in few sets of L1
 constexpr int64_t kTilesWorthCopy = 5;    // row tiles that use a panel of b
 constexpr int64_t kColumns = 4096;        // packed columns of b: with kDepth, 6 MB, a share of L3
+constexpr int64_t kUnitRows = 4;          // rows of one unit: threads make tiles of what they get
 constexpr int64_t kManyUnits = 32;        // enough units for the threads of a large machine
 constexpr int64_t kOwnProduct = 1 << 21;  // multiply-adds below which an entry of a batch is one unit
 constexpr int64_t kTurnedDepth = 64;      // rows of k in one unit of the transposing phase
@@ -82,21 +83,20 @@ void lay_grid(GemmPlan& p) {
       p.row_blocks = ceil_div(max(p.M, p.N), kDotRows);
       break;
     case Strategy::turned:
-      p.row_blocks = row_tiles(p.N);
+      p.row_blocks = ceil_div(p.N, kUnitRows);
       break;
     case Strategy::in_place:
-      // A transposed a goes by rows of tiles, so that each unit writes whole rows of out: the gradient of a weight,
-      // whose update is cut the same way.
+      // A transposed a goes by whole rows of out: the gradient of a weight, whose update is cut the same way.
       if (!p.transpose_a) p.column_blocks = ceil_div(p.N, kTileColumns<T>);
-      p.row_blocks = p.transpose_a ? row_tiles(p.M)
-                                   : max(ceil_div(p.M, kFewRows),
-                                         min(row_tiles(p.M), ceil_div(kManyUnits, max(p.column_blocks, 1))));
+      p.row_blocks = ceil_div(p.M, kUnitRows);
+      if (!p.transpose_a && p.column_blocks > 0)
+        p.row_blocks = max(ceil_div(p.M, kFewRows), min(p.row_blocks, ceil_div(kManyUnits, p.column_blocks)));
       break;
     case Strategy::packed:
     case Strategy::packed_own:
       p.wide_blocks = max(1, ceil_div(p.N, kColumns));
       p.columns = round_up(ceil_div(p.N, p.wide_blocks), kTileColumns<T>);
-      p.row_blocks = row_tiles(p.M);
+      p.row_blocks = ceil_div(p.M, kUnitRows);
       p.column_blocks = max(1, min(ceil_div(kManyUnits, max(p.row_blocks, 1)), p.columns / (8 * kTileColumns<T>)));
       break;
   }
@@ -110,7 +110,7 @@ void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, 
                        T* scratch) {
   const Reading reading = p.transpose_a ? Reading::by_depth : Reading::by_rows;
   const int64_t a_row = p.transpose_a ? 1 : p.K, a_depth = p.transpose_a ? p.M : 1;
-  const int64_t rows = i1 - i0, tiles = row_tiles(rows);
+  const RowTiles tiles{i0, i1};
   TileJob<T> job;
   job.a_stride = p.transpose_a ? p.M : p.K;
   job.b_stride = p.N;
@@ -129,12 +129,12 @@ void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, 
         job.b_stride = kTileColumns<T>;
         job.b_ahead = kAheadPacked * kTileColumns<T>;
       }
-      for (int64_t tile = 0; tile < tiles; ++tile) {
-        const int64_t i = i0 + row_of_tile(rows, tiles, tile), end = i0 + row_of_tile(rows, tiles, tile + 1);
+      for (int64_t tile = 0; tile < tiles.count; ++tile) {
+        const int64_t i = tiles.at(tile);
         job.a = m.a + i * a_row + k * a_depth;
         job.c = m.out + i * p.N + j;
         set_addend(job, block > 0, p.depth_blocks == 1 && m.bias ? m.bias + j : nullptr);
-        run_tile(job, reading, end - i, width);
+        run_tile(job, reading, tiles.at(tile + 1) - i, width);
       }
     }
   }
@@ -159,7 +159,12 @@ void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t 
   } else if (p.strategy == Strategy::in_place) {
     if (p.column_blocks > 1) j0 = column_block * kTileColumns<T>;
     if (p.column_blocks > 1) j1 = min(p.N, j0 + kTileColumns<T>);
-    multiply_in_place(p, m, i0, i1, j0, j1, scratch);
+    // Products that are one block wide write row after row.
+    const RowTiles tiles{i0, i1};
+    const int64_t steps = p.transpose_a ? tiles.count : 1;
+    for (int64_t s = 0; s < steps; ++s)
+      multiply_in_place(p, m, tiles.at(tiles.count * s / steps), tiles.at(tiles.count * (s + 1) / steps), j0, j1,
+                        scratch);
   } else {
     epilogue.bias = m.bias;
     const int64_t many = max(p.M, p.N), first = many * r0 / p.row_blocks, last = many * r1 / p.row_blocks;
@@ -174,12 +179,11 @@ void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t 
 }
 
 // Units go down the columns first, and those of one column block are done together: its panel of b stays in L1.
-// Products that are one block wide write row after row instead.
 template <class T>
 void run_grid(const GemmPlan& p, const GemmOperands<T>& m, int64_t first, int64_t last, T* scratch) {
   while (first < last) {
     const int64_t column = first / p.row_blocks, entry = column / p.column_blocks, begin = column * p.row_blocks;
-    const int64_t end = p.transpose_a ? first + 1 : min(last, begin + p.row_blocks);
+    const int64_t end = min(last, begin + p.row_blocks);
     run_cells(p, entry_of(p, m, entry), first - begin, end - begin, column % p.column_blocks, scratch);
     first = end;
   }
@@ -204,7 +208,7 @@ GemmPlan gemm_plan(const GemmShape& shape) {
   p.depth = max(16, round_up(ceil_div(s.K, p.depth_blocks), 16));
   p.depth_blocks = max(1, ceil_div(s.K, p.depth));
   lay_grid<T>(p);
-  p.copy_b = !s.transpose_a && s.N * sizeof(T) % kAliasing == 0 && row_tiles(s.M) > kTilesWorthCopy;
+  p.copy_b = !s.transpose_a && s.N * sizeof(T) % kAliasing == 0 && s.M > kTilesWorthCopy * kTileRows;
   return p;
 }
 

@@ -24,7 +24,7 @@ Epilogue<T> epilogue_of(const GemmPlan& p, const GemmOperands<T>& m) {
 // A tile adds the sums of the blocks of K before it, or the bias, or nothing.
 template <class T>
 GEMMULE_INLINE void set_addend(TileJob<T>& job, bool continued, const T* bias) {
-  job.addend = continued ? job.c : bias ? bias : kZeros<T>;
+  job.addend = continued ? job.c : bias;
   job.addend_stride = continued ? job.c_stride : 0;
 }
 
@@ -41,7 +41,7 @@ void turn_rows(const GemmPlan& p, const T* a, int64_t first, int64_t last, int64
   }
 }
 
-// Units of up to kTileRows columns of out.
+// Units of a few columns of out.
 template <class T>
 void multiply_turned(const GemmPlan& p, const GemmOperands<T>& m, int64_t first, int64_t last, const T* turned) {
   constexpr int C = kTileColumns<T>;
@@ -53,8 +53,9 @@ void multiply_turned(const GemmPlan& p, const GemmOperands<T>& m, int64_t first,
   job.b_ahead = kAheadPacked * C;
   job.c = buffer;
   job.c_stride = C;
-  for (int64_t unit = first; unit < last; ++unit) {
-    const int64_t j0 = row_of_tile(p.N, p.row_blocks, unit), j1 = row_of_tile(p.N, p.row_blocks, unit + 1);
+  const RowTiles tiles{p.N * first / p.row_blocks, p.N * last / p.row_blocks};
+  for (int64_t tile = 0; tile < tiles.count; ++tile) {
+    const int64_t j0 = tiles.at(tile), j1 = tiles.at(tile + 1);
     for (int64_t i = 0; i < p.M; i += C) {
       const int64_t rows = min(C, p.M - i);
       for (int64_t k = 0; k < max(p.K, 1); k += p.depth) {
@@ -90,7 +91,7 @@ PackedBlock block_of_phase(const GemmPlan& p, int64_t index) {
 
 template <class T>
 int64_t tiles_in_l2(const GemmPlan& p) {
-  return max(1, min(p.row_blocks, kRowsInL2 / (kTileRows * p.depth * static_cast<int64_t>(sizeof(T)))));
+  return max(1, min(ceil_div(p.M, kTileRows), kRowsInL2 / (kTileRows * p.depth * static_cast<int64_t>(sizeof(T)))));
 }
 
 template <class T>
@@ -110,9 +111,9 @@ void pack_panels(const GemmPlan& p, const T* b, const PackedBlock& block, int64_
   }
 }
 
-// Row tiles [t0, t1) against panels [c0, c1) of a packed block of b.
+// Rows of out against panels [c0, c1) of a packed block of b.
 template <class T>
-void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, int64_t t0, int64_t t1,
+void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, const RowTiles& tiles,
                     int64_t c0, int64_t c1, const T* packed, T* local) {
   constexpr int C = kTileColumns<T>;
   const int64_t depth = block.k1 - block.k0;
@@ -124,16 +125,16 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
   job.b_stride = C;
   job.b_ahead = kAheadPacked * C;
   job.c_stride = p.N;
-  for (int64_t t = t0; t < t1; ++t) {
-    const int64_t i = row_of_tile(p.M, p.row_blocks, t), rows = row_of_tile(p.M, p.row_blocks, t + 1) - i;
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const int64_t i = tiles.at(t), rows = tiles.at(t + 1) - i;
     const T* from = p.transpose_a ? m.a + block.k0 * p.M + i : m.a + i * p.K + block.k0;
-    pack_rows(local + (t - t0) * kTileRows * depth, from, p.transpose_a ? p.M : p.K, p.transpose_a, rows, depth);
+    pack_rows(local + t * kTileRows * depth, from, p.transpose_a ? p.M : p.K, p.transpose_a, rows, depth);
   }
   for (int64_t panel = c0; panel < c1; ++panel) {
     const int64_t j0 = block.j0 + panel * C, j1 = min(j0 + C, block.j1);
-    for (int64_t t = t0; t < t1; ++t) {
-      const int64_t i = row_of_tile(p.M, p.row_blocks, t), rows = row_of_tile(p.M, p.row_blocks, t + 1) - i;
-      job.a = local + (t - t0) * kTileRows * depth;
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      const int64_t i = tiles.at(t), rows = tiles.at(t + 1) - i;
+      job.a = local + t * kTileRows * depth;
       job.a_stride = rows;
       for (int64_t j = j0; j < j1; j += job.lanes) {
         const Width width = width_for<T>(j1 - j);
@@ -148,19 +149,20 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
   }
 }
 
-// Units are row tiles, once more for each range of columns.
+// Units are a few rows each, once more for each range of columns. What falls to one thread it cuts into tiles.
 template <class T>
 void multiply_packed(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, int64_t first, int64_t last,
                      const T* packed, T* local) {
   const int64_t step = tiles_in_l2<T>(p);
   while (first < last) {
-    const int64_t range = first / p.row_blocks, begin = range * p.row_blocks;
-    const int64_t end = min(last, begin + p.row_blocks);
+    const int64_t range = first / p.row_blocks, begin = range * p.row_blocks, end = min(last, begin + p.row_blocks);
     const int64_t c0 = block.panels * range / p.column_blocks, c1 = block.panels * (range + 1) / p.column_blocks;
-    const int64_t blocks = ceil_div(end - first, step), tiles = end - first;
-    for (int64_t b = 0; b < blocks; ++b)
-      multiply_tiles(p, m, block, first - begin + tiles * b / blocks, first - begin + tiles * (b + 1) / blocks, c0, c1,
-                     packed, local);
+    const RowTiles tiles{p.M * (first - begin) / p.row_blocks, p.M * (end - begin) / p.row_blocks};
+    const int64_t rounds = ceil_div(tiles.count, step);
+    for (int64_t r = 0; r < rounds; ++r) {
+      const RowTiles some{tiles.at(tiles.count * r / rounds), tiles.at(tiles.count * (r + 1) / rounds)};
+      multiply_tiles(p, m, block, some, c0, c1, packed, local);
+    }
     first = end;
   }
 }

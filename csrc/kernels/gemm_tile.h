@@ -33,7 +33,7 @@ struct TileJob {
   const T* b;  // b[k * b_stride + j]
   int64_t b_stride;
   int64_t b_ahead;  // how far ahead of its use b is prefetched, in elements
-  const T* addend;  // addend[i * addend_stride + j]
+  const T* addend;  // addend[i * addend_stride + j], or nullptr
   int64_t addend_stride;
   T* c;
   int64_t c_stride;
@@ -53,9 +53,6 @@ constexpr int64_t columns_of(Width width, int64_t columns) {
   return width == Width::part_of_vector ? columns : width == Width::one_vector ? kLanes<T> : 2 * kLanes<T>;
 }
 
-template <class T>
-alignas(64) inline constexpr T kZeros[kTileColumns<T>] = {};
-
 template <class T, int R, Width width, Reading reading>
 void tile(const TileJob<T>& job) {
   constexpr int L = kLanes<T>, V = width == Width::two_vectors ? 2 : 1;
@@ -65,12 +62,9 @@ void tile(const TileJob<T>& job) {
   const int64_t a_stride = job.a_stride, b_stride = job.b_stride, b_ahead = job.b_ahead;
   Vec<T> sum[R][V];
 #pragma GCC unroll 16
-  for (int i = 0; i < R; ++i) {
-    __builtin_prefetch(job.c + i * job.c_stride, 1);
-    __builtin_prefetch(job.c + i * job.c_stride + V * L - 1, 1);
+  for (int i = 0; i < R; ++i)
 #pragma GCC unroll 2
     for (int j = 0; j < V; ++j) sum[i][j] = zero<T>();
-  }
 #pragma GCC unroll 2
   for (int64_t k = job.K; k > 0; --k) {
     Vec<T> row[V];
@@ -87,16 +81,25 @@ void tile(const TileJob<T>& job) {
     a += reading == Reading::by_rows ? 1 : a_stride;
     b += b_stride;
   }
+  if (job.addend) {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < V; ++j) {
+        const T* addend = job.addend + i * job.addend_stride + j * L;
+        sum[i][j] += part ? load_partial(addend, lanes) : load(addend);
+      }
+    }
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < V; ++j) {
-      const T* addend = job.addend + i * job.addend_stride + j * L;
       T* c = job.c + i * job.c_stride + j * L;
       if (part)
-        store_partial<T>(c, sum[i][j] + load_partial(addend, lanes), lanes);
+        store_partial<T>(c, sum[i][j], lanes);
       else
-        store<T>(c, sum[i][j] + load(addend));
+        store<T>(c, sum[i][j]);
     }
   }
 }
@@ -124,8 +127,12 @@ GEMMULE_INLINE void run_tile(const TileJob<T>& job, Reading reading, int64_t row
   Tiles::table[static_cast<int>(reading)][static_cast<int>(width)][rows - 1](job);
 }
 
-// How rows are dealt to tiles: 32 rows are 11 + 11 + 10, not 14 + 14 + 4.
-constexpr int64_t row_tiles(int64_t rows) { return ceil_div(rows, kTileRows); }
-constexpr int64_t row_of_tile(int64_t rows, int64_t tiles, int64_t tile) { return rows * tile / tiles; }
+// Rows [begin, end) dealt to tiles: 32 rows are 11 + 11 + 10, not 14 + 14 + 4.
+struct RowTiles {
+  int64_t begin, end;
+  int64_t count = ceil_div(end - begin, kTileRows);
+
+  int64_t at(int64_t tile) const { return begin + (end - begin) * tile / count; }
+};
 
 }  // namespace gemmule::GEMMULE_ISA
