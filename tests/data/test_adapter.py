@@ -166,7 +166,8 @@ BAD = [
     pytest.param(
         {"x": X, "y": Y[:9]},
         ValueError,
-        "x and y must have the same number of examples, their first dimension. Received: x.shape=(10, 4), y.shape=(9,).",
+        "x and y must have the same number of examples, their first dimension. Received: x.shape=(10, 4), "
+        "y.shape=(9,).",
         id="lengths",
     ),
     pytest.param(

@@ -39,7 +39,8 @@ BAD = [
     ),
     pytest.param(
         "mae", 3, ROW,
-        "mean_absolute_error: the targets have shape (6,), but the predictions have shape (None, 3). The last layer has "
+        "mean_absolute_error: the targets have shape (6,), but the predictions have shape (None, 3). The last layer "
+        "has "
         "3 units, one output each. Give it 1 unit and the targets a last axis of 1, or use "
         "sparse_categorical_crossentropy for class numbers.",
         id="row against several units",
@@ -52,19 +53,22 @@ BAD = [
     ),
     pytest.param(
         "mse", 1, np.zeros((6, 1, 1)),
-        "mean_squared_error: the targets have shape (6, 1, 1), but the predictions have shape (None, 1). Remove the last "
+        "mean_squared_error: the targets have shape (6, 1, 1), but the predictions have shape (None, 1). Remove the "
+        "last "
         "axis of the targets: y = y.squeeze(-1).",
         id="one axis too many",
     ),
     pytest.param(
         "binary_crossentropy", 1, np.array([0, 1, 1, 0]),
-        "binary_crossentropy: the targets have shape (4,), but the predictions have shape (None, 1). Give the targets a "
+        "binary_crossentropy: the targets have shape (4,), but the predictions have shape (None, 1). Give the "
+        "targets a "
         "last axis of 1: y = y.reshape(-1, 1).",
         id="binary, row against column",
     ),
     pytest.param(
         "binary_crossentropy", 1, np.array([[1], [-1], [-1]]),
-        "binary_crossentropy: target -1 at position 1 (and 1 more) is not between 0 and 1. Targets of this loss are 0, 1 "
+        "binary_crossentropy: target -1 at position 1 (and 1 more) is not between 0 and 1. Targets of this loss are "
+        "0, 1 "
         "or a probability between them. For targets -1 and 1: y = (y + 1) / 2.",
         id="binary, minus one",
     ),
@@ -77,14 +81,16 @@ BAD = [
     pytest.param(
         "categorical_crossentropy", 3, CLASSES,
         "categorical_crossentropy: the targets have shape (6,), one number for each example, but this loss wants one "
-        "probability for each of the 3 classes, shape (None, 3). For class numbers use sparse_categorical_crossentropy, "
+        "probability for each of the 3 classes, shape (None, 3). For class numbers use "
+        "sparse_categorical_crossentropy, "
         "or convert them: y = gm.utils.to_categorical(y, 3).",
         id="class numbers with the one-hot loss",
     ),
     pytest.param(
         "categorical_crossentropy", 3, CLASSES[:, None],
         "categorical_crossentropy: the targets have shape (6, 1), one number for each example, but this loss wants one "
-        "probability for each of the 3 classes, shape (None, 3). For class numbers use sparse_categorical_crossentropy, "
+        "probability for each of the 3 classes, shape (None, 3). For class numbers use "
+        "sparse_categorical_crossentropy, "
         "or convert them: y = gm.utils.to_categorical(y, 3).",
         id="a column of class numbers with the one-hot loss",
     ),
@@ -127,12 +133,14 @@ BAD = [
     ),
     pytest.param(
         "sparse_categorical_crossentropy", 3, np.array([0.0, 1.5, 2.0]),
-        "sparse_categorical_crossentropy: target 1.5 at position 1 is not a whole number. Class numbers are 0, 1, 2, ...",
+        "sparse_categorical_crossentropy: target 1.5 at position 1 is not a whole number. Class numbers are 0, 1, "
+        "2, ...",
         id="half a class",
     ),
     pytest.param(
         "sparse_categorical_crossentropy", 3, np.array([0.0, np.nan, 2.0]),
-        "sparse_categorical_crossentropy: target nan at position 1 is not a whole number. Class numbers are 0, 1, 2, ...",
+        "sparse_categorical_crossentropy: target nan at position 1 is not a whole number. Class numbers are 0, 1, "
+        "2, ...",
         id="a missing class",
     ),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A hundred steps of each optimizer against its formula, PyTorch, Keras, the reference backend, and packed parameters."""
+"""A hundred steps of each optimizer against its formula, PyTorch, Keras, the reference, and packed parameters."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         return data, None, None
     if not 1 <= len(data) <= 3:
         raise ValueError(f"A batch is (x,), (x, y) or (x, y, sample_weight).{received(length=len(data))}")
-    return tuple([*data, None, None][:3])  # type: ignore[return-value]
+    return tuple([*data, None, None][:3])
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
