@@ -157,6 +157,40 @@ def test_a_metric_of_ones_own() -> None:
     assert logs["huber"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_results_returned_by_a_train_step_of_ones_own_are_fresh() -> None:
+    class Model(gm.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = gm.layers.Dense(1)
+            self.mine = gm.metrics.Mean(name="mine")
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data
+            with gm.GradientTape() as tape:
+                loss = self.compute_loss(x, y, self(x, training=True))
+            variables = self.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+            self.mine.update_state(loss)
+            return {"mine": self.mine.result()}
+
+    seen = []
+
+    class Look(gm.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((logs["mine"], float(self.model.mine.result())))
+
+    model = Model()
+    model.compile(optimizer="sgd", loss="mse", jit_compile=True)
+    x = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
+    model.fit(x, x[:, :1], batch_size=10, verbose=0, callbacks=[Look()])
+    assert len({logged for logged, _ in seen}) == 10
+    assert all(logged == current for logged, current in seen)
+    assert int(model.optimizer.iterations) == 10
+
+
 def test_weighted_metrics_use_class_weights() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 2, 40)
@@ -220,6 +254,11 @@ def test_get() -> None:
             lambda: gm.metrics.Mean().update_state([1.0, 2.0], [1.0]),
             ValueError,
             "sample_weight needs one number for each example. Received: sample_weight_shape=(1,), values_shape=(2,).",
+        ),
+        (
+            lambda: gm.metrics.Metric().add_weight("total"),
+            TypeError,
+            "shape must be a tuple. To give a name, write add_weight(name='total').",
         ),
         (
             lambda: gm.metrics.Metric().result(),

@@ -183,7 +183,12 @@ def _kind_of_stream() -> str:
     """`"terminal"`, `"notebook"` or `"pipe"`."""
     python = sys.modules.get("IPython")
     shell = python.get_ipython() if python is not None and hasattr(python, "get_ipython") else None
-    if type(shell).__name__ == "ZMQInteractiveShell" and type(sys.stdout).__name__ == "OutStream":
+    if _is_a(shell, "ZMQInteractiveShell") and _is_a(sys.stdout, "OutStream"):
         return "notebook"
     isatty = getattr(sys.stdout, "isatty", None)
     return "terminal" if isatty is not None and isatty() else "pipe"
+
+
+def _is_a(value: object, class_name: str) -> bool:
+    """As `isinstance`, without importing what defines the class. Hosted notebooks derive theirs."""
+    return any(cls.__name__ == class_name for cls in type(value).__mro__)

@@ -65,16 +65,18 @@ class Metric(Watched):
 
         Args:
             shape: dimensions.
-            initializer: `"zeros"`, or a function of `(shape, dtype)` that gives zeros.
+            initializer: `"zeros"` or `None`, or a function of `(shape, dtype)` that gives zeros.
             dtype: element type, `floatx()` by default.
             name: its name.
 
         Returns:
             A variable that is not trainable.
         """
+        if isinstance(shape, str):
+            raise TypeError(f"shape must be a tuple. To give a name, write add_weight(name={shape!r}).")
         if isinstance(initializer, str) and initializer != "zeros":
             raise not_yet(f"Metric.add_variable(initializer={initializer!r})")
-        make = np.zeros if isinstance(initializer, str) else initializer
+        make = initializer if callable(initializer) else np.zeros
         variable = Variable(make, shape=shape, dtype=dtype or floatx(), trainable=False, name=name)
         self._variables.append(variable)
         self._states.append(variable.array)

@@ -86,11 +86,6 @@ class Optimizer(Watched):
         """Whether slots exist."""
         return bool(self._variables)
 
-    @property
-    def variables(self) -> list[Variable]:
-        """The variables it has slots for."""
-        return [variable for variable, _ in self._variables.values()]
-
     def build(self, variables: Iterable[Variable]) -> None:
         """Makes slots for variables that have none.
 
@@ -162,7 +157,7 @@ class Optimizer(Watched):
             >>> optimizer = gm.optimizers.SGD(learning_rate=0.5)
             >>> with gm.GradientTape() as tape:
             ...     loss = w * w
-            >>> optimizer.apply_gradients([(tape.gradient(loss, w), w)])
+            >>> _ = optimizer.apply_gradients([(tape.gradient(loss, w), w)])
             >>> w.numpy()
             array([0.], dtype=float32)
         """
@@ -193,7 +188,8 @@ class Optimizer(Watched):
             ValueError: if the lists are not of the same length.
         """
         grads = list(grads)
-        variables = self.variables if trainable_variables is None else list(trainable_variables)
+        known = [variable for variable, _ in self._variables.values()]
+        variables = known if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(variables):
             raise ValueError(
                 f"apply() needs one gradient for each variable.{received(grads=len(grads), variables=len(variables))}"
