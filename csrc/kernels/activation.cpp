@@ -76,7 +76,7 @@ struct Backward : Map<T> {
   }
 };
 
-// ---- Activations that are not monotone, so that y does not tell x -----------------------------------------------------
+// ---- Activations that are not monotone, so that y does not tell x ---------------------------------------------------
 
 // x sigmoid(x). Elfwing et al. (2017)
 struct Silu {
@@ -226,8 +226,8 @@ struct GeluBackward : EitherGelu<T, BackwardFromInput> {
 template <class T>
 void add_activations(Table& table) {
   constexpr DType dtype = DTypeOf<T>::value;
-#define GEMMULE_ADD(name)                                                        \
-  table.add<Forward<T, Activation::name>>(#name "_forward", dtype);              \
+#define GEMMULE_ADD(name)                                           \
+  table.add<Forward<T, Activation::name>>(#name "_forward", dtype); \
   table.add<Backward<T, Activation::name>>(#name "_backward", dtype)
   GEMMULE_ADD(relu);
   GEMMULE_ADD(leaky_relu);

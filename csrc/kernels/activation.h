@@ -29,10 +29,9 @@ inline Activation activation_from(const char* name) {
     Activation activation;
   };
   constexpr Entry kEntries[] = {
-      {"linear", Activation::linear},           {"relu", Activation::relu}, {"leaky_relu", Activation::leaky_relu},
-      {"elu", Activation::elu},                 {"selu", Activation::selu}, {"sigmoid", Activation::sigmoid},
-      {"tanh", Activation::tanh},               {"softplus", Activation::softplus},
-      {"exponential", Activation::exponential},
+      {"linear", Activation::linear}, {"relu", Activation::relu},         {"leaky_relu", Activation::leaky_relu},
+      {"elu", Activation::elu},       {"selu", Activation::selu},         {"sigmoid", Activation::sigmoid},
+      {"tanh", Activation::tanh},     {"softplus", Activation::softplus}, {"exponential", Activation::exponential},
   };
   for (const Entry& entry : kEntries)
     if (__builtin_strcmp(name, entry.name) == 0) return entry.activation;
@@ -58,8 +57,7 @@ GEMMULE_INLINE Vec<T> activate(Vec<T> x, T alpha) {
 template <class T, Activation A>
 GEMMULE_INLINE Vec<T> activate_backward(Vec<T> dy, Vec<T> y, T alpha) {
   if constexpr (A == Activation::relu) return select<T>(y > T(0), dy, y * T(0));
-  if constexpr (A == Activation::leaky_relu)
-    return select<T>(y > T(0), dy, dy * select<T>(y == y, splat(alpha), y));
+  if constexpr (A == Activation::leaky_relu) return select<T>(y > T(0), dy, dy * select<T>(y == y, splat(alpha), y));
   if constexpr (A == Activation::elu) return select<T>(y > T(0), dy, dy * (y + alpha));
   if constexpr (A == Activation::selu)
     return dy * select<T>(y > T(0), splat(T(kSeluScale)), y + T(kSeluScale * kSeluAlpha));
@@ -73,16 +71,26 @@ GEMMULE_INLINE Vec<T> activate_backward(Vec<T> dy, Vec<T> y, T alpha) {
 template <class T>
 GEMMULE_INLINE Vec<T> apply_activation(Vec<T> x, Activation activation, T alpha) {
   switch (activation) {
-    case Activation::linear: return x;
-    case Activation::relu: return activate<T, Activation::relu>(x, alpha);
-    case Activation::leaky_relu: return activate<T, Activation::leaky_relu>(x, alpha);
-    case Activation::elu: return activate<T, Activation::elu>(x, alpha);
-    case Activation::selu: return activate<T, Activation::selu>(x, alpha);
-    case Activation::sigmoid: return activate<T, Activation::sigmoid>(x, alpha);
-    case Activation::tanh: return activate<T, Activation::tanh>(x, alpha);
-    case Activation::softplus: return activate<T, Activation::softplus>(x, alpha);
-    case Activation::exponential: return activate<T, Activation::exponential>(x, alpha);
-    case Activation::unknown: break;
+    case Activation::linear:
+      return x;
+    case Activation::relu:
+      return activate<T, Activation::relu>(x, alpha);
+    case Activation::leaky_relu:
+      return activate<T, Activation::leaky_relu>(x, alpha);
+    case Activation::elu:
+      return activate<T, Activation::elu>(x, alpha);
+    case Activation::selu:
+      return activate<T, Activation::selu>(x, alpha);
+    case Activation::sigmoid:
+      return activate<T, Activation::sigmoid>(x, alpha);
+    case Activation::tanh:
+      return activate<T, Activation::tanh>(x, alpha);
+    case Activation::softplus:
+      return activate<T, Activation::softplus>(x, alpha);
+    case Activation::exponential:
+      return activate<T, Activation::exponential>(x, alpha);
+    case Activation::unknown:
+      break;
   }
   return splat(static_cast<T>(__builtin_nan("")));
 }

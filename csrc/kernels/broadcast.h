@@ -9,9 +9,9 @@
 namespace gemmule::GEMMULE_ISA {
 
 constexpr int kMaxInputs = 3;
-constexpr int kMaxAxes = 24;           // after merging
-constexpr int64_t kSpan = 1024;        // elements of one unit, about: a multiple of 64 bytes when it can be
-constexpr int64_t kShortAxis = 64;     // innermost axes up to here are gathered, longer ones are spans themselves
+constexpr int kMaxAxes = 24;        // after merging
+constexpr int64_t kSpan = 1024;     // elements of one unit, about: a multiple of 64 bytes when it can be
+constexpr int64_t kShortAxis = 64;  // innermost axes up to here are gathered, longer ones are spans themselves
 
 // One input of a span: element i lies at data + i * step * itemsize, step being 0 or 1.
 struct Source {
@@ -23,11 +23,11 @@ struct Source {
 using SpanFunction = void (*)(void* out, const Source* inputs, int64_t n);
 
 struct Broadcast {
-  int64_t size;                 // elements of the output
-  int64_t unit;                 // elements of one unit
-  uint32_t walks[kMaxInputs];   // bit a: the input has axis a, rather than repeating along it
+  int64_t size;                // elements of the output
+  int64_t unit;                // elements of one unit
+  uint32_t walks[kMaxInputs];  // bit a: the input has axis a, rather than repeating along it
   int32_t axes;
-  int64_t extents[kMaxAxes];    // innermost first
+  int64_t extents[kMaxAxes];  // innermost first
 
   int64_t units() const { return size == 0 ? 0 : ceil_div(size, unit); }
   bool complete(int input) const { return walks[input] == (uint32_t{1} << axes) - 1; }
@@ -117,7 +117,8 @@ GEMMULE_INLINE void repeat_row(E* tile, const E* row, int64_t rows, int64_t leng
     __builtin_memcpy(tile + done * length, tile, min(done, rows - done) * length * sizeof(E));
 }
 
-// tile (rows, row length) = an input's values from a row on. E is as wide as an element; what it holds is not looked at.
+// tile (rows, row length) = the values of an input from a row on. E is as wide as an element; what it holds is not
+// looked at.
 template <class E>
 void gather_tile(void* to, const void* data, const Broadcast& plan, int input, int64_t row, int64_t rows) {
   const int64_t length = plan.extents[0];
@@ -144,9 +145,12 @@ void gather_tile(void* to, const void* data, const Broadcast& plan, int input, i
 inline void gather_tile(void* tile, const void* data, int bytes, const Broadcast& plan, int input, int64_t row,
                         int64_t rows) {
   switch (bytes) {
-    case 1: return gather_tile<uint8_t>(tile, data, plan, input, row, rows);
-    case 4: return gather_tile<uint32_t>(tile, data, plan, input, row, rows);
-    default: return gather_tile<uint64_t>(tile, data, plan, input, row, rows);
+    case 1:
+      return gather_tile<uint8_t>(tile, data, plan, input, row, rows);
+    case 4:
+      return gather_tile<uint32_t>(tile, data, plan, input, row, rows);
+    default:
+      return gather_tile<uint64_t>(tile, data, plan, input, row, rows);
   }
 }
 

@@ -62,14 +62,14 @@ GEMMULE_INLINE typename Wrapping<T>::type wrapping(T x) {
 
 // ---- Two operands --------------------------------------------------------------------------------------------------
 
-#define GEMMULE_BINARY(Name, Out, expression) \
-  struct Name {                               \
-    template <class T>                        \
-    using Result = Out;                       \
-    template <class T>                        \
+#define GEMMULE_BINARY(Name, Out, expression)   \
+  struct Name {                                 \
+    template <class T>                          \
+    using Result = Out;                         \
+    template <class T>                          \
     static GEMMULE_INLINE Out apply(T a, T b) { \
-      return static_cast<Out>(expression);    \
-    }                                         \
+      return static_cast<Out>(expression);      \
+    }                                           \
   };
 GEMMULE_BINARY(Add, T, wrapping(a) + wrapping(b))
 GEMMULE_BINARY(Subtract, T, wrapping(a) - wrapping(b))
@@ -83,7 +83,7 @@ GEMMULE_BINARY(Less, uint8_t, a < b)
 GEMMULE_BINARY(LessEqual, uint8_t, a <= b)
 GEMMULE_BINARY(Greater, uint8_t, a > b)
 GEMMULE_BINARY(GreaterEqual, uint8_t, a >= b)
-GEMMULE_BINARY(LogicalAnd, uint8_t, a & b)
+GEMMULE_BINARY(LogicalAnd, uint8_t, a& b)
 GEMMULE_BINARY(LogicalOr, uint8_t, a | b)
 #undef GEMMULE_BINARY
 
@@ -186,7 +186,7 @@ struct Binary : OverBroadcast {
   }
 };
 
-// ---- where: out = condition ? a : b ----------------------------------------------------------------------------------
+// ---- where: out = condition ? a : b --------------------------------------------------------------------------------
 
 template <class T, bool kWalkA, bool kWalkB>
 void where_loop(T* out, const uint8_t* condition, const T* a, const T* b, int64_t n) {
@@ -243,13 +243,13 @@ struct Where : OverBroadcast {
 
 // ---- One operand ---------------------------------------------------------------------------------------------------
 
-#define GEMMULE_UNARY(Name, operations, expression) \
-  struct Name {                                     \
+#define GEMMULE_UNARY(Name, operations, expression)   \
+  struct Name {                                       \
     static constexpr double kOperations = operations; \
-    template <class T>                              \
-    static GEMMULE_INLINE T apply(T x) {            \
-      return static_cast<T>(expression);            \
-    }                                               \
+    template <class T>                                \
+    static GEMMULE_INLINE T apply(T x) {              \
+      return static_cast<T>(expression);              \
+    }                                                 \
   };
 GEMMULE_UNARY(Negative, 1, is_floating<T> ? -x : 0 - wrapping(x))
 GEMMULE_UNARY(Square, 1, wrapping(x) * wrapping(x))
@@ -296,9 +296,8 @@ void unary_range(void* out, const void* in, Range range) {
   T* y = static_cast<T*>(out);
   const T* x = static_cast<const T*>(in);
   if constexpr (requires(Vec<T> v) { Op::apply_vector(v); }) {
-    for_each_vector<T>(range, [=](auto get, auto put) __attribute__((always_inline)) {
-      put(y, Op::apply_vector(get(x)));
-    });
+    for_each_vector<T>(range,
+                       [=](auto get, auto put) __attribute__((always_inline)) { put(y, Op::apply_vector(get(x))); });
   } else {
     GEMMULE_INDEPENDENT
     for (int64_t i = range.begin; i < range.end; ++i) y[i] = Op::apply(x[i]);
@@ -339,7 +338,7 @@ struct Unary {
   }
 };
 
-// ---- Limits, and gradients of the larger and the smaller -------------------------------------------------------------
+// ---- Limits, and gradients of the larger and the smaller -----------------------------------------------------------
 
 template <class T>
 struct LimitArgs {
@@ -424,9 +423,8 @@ struct Scale : OverElements<T> {
   static Args prepare(const Call& call) { return {call.size(0)}; }
   static void run(T* out, const T* x, const T* factor, const Args& args, const Units& u) {
     const T by = *factor;
-    for_each_vector<T>(covered(u, kElementChunk, args.size), [=](auto get, auto put) __attribute__((always_inline)) {
-      put(out, get(x) * by);
-    });
+    for_each_vector<T>(covered(u, kElementChunk, args.size),
+                       [=](auto get, auto put) __attribute__((always_inline)) { put(out, get(x) * by); });
   }
 };
 
@@ -454,14 +452,22 @@ struct Fill {
   static void run(void* out, const Args& args, const Units& u) {
     const Range range = covered(u, kElementChunk, args.size);
     switch (args.dtype) {
-      case DType::float32: return fill_range<float>(out, args.value, range);
-      case DType::float64: return fill_range<double>(out, args.value, range);
-      case DType::int32: return fill_range<int32_t>(out, args.value, range);
-      case DType::int64: return fill_range<int64_t>(out, args.value, range);
-      case DType::uint8: return fill_range<uint8_t>(out, args.value, range);
-      case DType::bool_: return fill_range<uint8_t>(out, args.value != 0, range);
-      case DType::uint32: return fill_range<uint32_t>(out, args.value, range);
-      case DType::uint64: return fill_range<uint64_t>(out, args.value, range);
+      case DType::float32:
+        return fill_range<float>(out, args.value, range);
+      case DType::float64:
+        return fill_range<double>(out, args.value, range);
+      case DType::int32:
+        return fill_range<int32_t>(out, args.value, range);
+      case DType::int64:
+        return fill_range<int64_t>(out, args.value, range);
+      case DType::uint8:
+        return fill_range<uint8_t>(out, args.value, range);
+      case DType::bool_:
+        return fill_range<uint8_t>(out, args.value != 0, range);
+      case DType::uint32:
+        return fill_range<uint32_t>(out, args.value, range);
+      case DType::uint64:
+        return fill_range<uint64_t>(out, args.value, range);
     }
   }
 };

@@ -73,9 +73,8 @@ struct SparseSoftmaxCrossentropyBackward : SoftmaxLossBackward<T> {
     const T inverse = T(1) / row_sum_exp(x, C, row_max(x, C), dx);
     // The label's element is corrected after the loop, so its probability has to be kept from being scaled away.
     const T at_label = known ? scale * (dx[label] * inverse - T(1)) : scale;
-    for_each_vector<T>({0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
-      put(dx, get(dx) * inverse * scale);
-    });
+    for_each_vector<T>({0, C},
+                       [=](auto get, auto put) __attribute__((always_inline)) { put(dx, get(dx) * inverse * scale); });
     if (known) dx[label] = at_label;
   }
 };
@@ -97,9 +96,8 @@ struct SoftmaxCrossentropy : SoftmaxLoss<T> {
       const T *x = logits + i * C, *t = targets + i * C;
       const T shift = row_max(x, C);
       log_sum[i] = row_sum_exp(x, C, shift);
-      total[i] = row_sum<T>(C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-        return load_partial(t + j, lanes);
-      });
+      total[i] = row_sum<T>(
+          C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) { return load_partial(t + j, lanes); });
       product[i] = row_sum<T>(C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
         return load_partial(t + j, lanes) * (load_partial(x + j, lanes) - shift);
       });
@@ -121,13 +119,11 @@ struct SoftmaxCrossentropyBackward : SoftmaxLossBackward<T> {
   }
 
   static GEMMULE_INLINE void row(T* dx, T scale, const T* x, const T* t, int64_t C) {
-    const T total = row_sum<T>(C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-      return load_partial(t + j, lanes);
-    });
+    const T total = row_sum<T>(
+        C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) { return load_partial(t + j, lanes); });
     const T factor = total / row_sum_exp(x, C, row_max(x, C), dx);
-    for_each_vector<T>({0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
-      put(dx, (get(dx) * factor - get(t)) * scale);
-    });
+    for_each_vector<T>({0, C}, [=](auto get, auto put)
+                                   __attribute__((always_inline)) { put(dx, (get(dx) * factor - get(t)) * scale); });
   }
 };
 
@@ -216,9 +212,10 @@ struct MeanError : RowError<T> {
     const T count = static_cast<T>(args.columns);
     for (int64_t i = rows.begin; i < rows.end; ++i) {
       const T *p = y_pred + i * args.columns, *t = y_true + i * args.columns;
-      loss[i] = row_sum<T>(args.columns, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-                  return E::template value<T>(load_partial(p + j, lanes) - load_partial(t + j, lanes));
-                }) /
+      loss[i] = row_sum<T>(args.columns,
+                           [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
+                             return E::template value<T>(load_partial(p + j, lanes) - load_partial(t + j, lanes));
+                           }) /
                 count;
     }
   }

@@ -86,9 +86,8 @@ GEMMULE_INLINE Vec<float> expm1(Vec<float> x) {
 
 // log(1 + f) for sqrt(1/2) <= 1 + f < sqrt(2), plus e ln 2
 GEMMULE_INLINE Vec<float> log_of_parts(Vec<float> e, Vec<float> f) {
-  const Vec<float> p =
-      polynomial(f, {0.333333135f, -0.250000089f, 0.200021192f, -0.166679963f, 0.142195448f, -0.124055736f,
-                     0.11888209f, -0.116757721f, 0.0674668401f});
+  const Vec<float> p = polynomial(f, {0.333333135f, -0.250000089f, 0.200021192f, -0.166679963f, 0.142195448f,
+                                      -0.124055736f, 0.11888209f, -0.116757721f, 0.0674668401f});
   const Vec<float> square = f * f;
   Vec<float> tail = fma(square, f * p, e * kLn2Low);
   tail = fma(square, splat(-0.5f), tail);
@@ -111,8 +110,7 @@ GEMMULE_INLINE Vec<float> log(Vec<float> x) {
 GEMMULE_INLINE Vec<float> log1p_bounded(Vec<float> x) {
   const Vec<float> s = x / (x + 2.0f);
   const Vec<float> square = s * s;
-  const Vec<float> p =
-      polynomial(square, {0.333333373f, 0.199994385f, 0.143084422f, 0.107138284f, 0.121504694f});
+  const Vec<float> p = polynomial(square, {0.333333373f, 0.199994385f, 0.143084422f, 0.107138284f, 0.121504694f});
   return fma(s * square, p + p, s + s);
 }
 
@@ -135,9 +133,8 @@ GEMMULE_INLINE Vec<float> softplus(Vec<float> x) {
 GEMMULE_INLINE Vec<float> erf(Vec<float> x) {
   const Vec<float> magnitude = absolute<float>(x);
   const Vec<float> t = select<float>(magnitude > 4.0f, splat(4.0f), magnitude);  // erf(4) rounds to 1
-  const Vec<float> near =
-      x * polynomial(x * x, {1.12837923f, -0.376126379f, 0.112837829f, -0.0268654451f, 0.00522107491f,
-                             -0.000848471129f, 0.000112705442f, -9.68013683e-06f});
+  const Vec<float> near = x * polynomial(x * x, {1.12837923f, -0.376126379f, 0.112837829f, -0.0268654451f,
+                                                 0.00522107491f, -0.000848471129f, 0.000112705442f, -9.68013683e-06f});
   const Vec<float> g = polynomial(t, {-0.000188040227f, 1.12957847f, 0.633219898f, 0.108418576f, -0.0252082571f,
                                       0.00420456193f, -0.000441336364f, 2.16868502e-05f});
   const Vec<float> far = copy_sign<float>(expm1_bounded(-g), x);

@@ -43,9 +43,8 @@ struct SoftmaxBackward : OverRows<T> {
     const T dot = row_sum<T>(C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
       return load_partial(dy + j, lanes) * load_partial(y + j, lanes);
     });
-    for_each_vector<T>({0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
-      put(dx, get(y) * (get(dy) - dot));
-    });
+    for_each_vector<T>({0, C},
+                       [=](auto get, auto put) __attribute__((always_inline)) { put(dx, get(y) * (get(dy) - dot)); });
   }
 };
 
@@ -69,9 +68,8 @@ struct LogSoftmaxForward : OverRows<T> {
     log_in_place(log_sum, rows);
     for (int64_t i = 0; i < rows; ++i) {
       const T shift = largest[i], scale = log_sum[i];
-      for_each_vector<T>({i * C, (i + 1) * C}, [=](auto get, auto put) __attribute__((always_inline)) {
-        put(y, (get(x) - shift) - scale);
-      });
+      for_each_vector<T>({i * C, (i + 1) * C},
+                         [=](auto get, auto put) __attribute__((always_inline)) { put(y, (get(x) - shift) - scale); });
     }
   }
 };
@@ -83,9 +81,8 @@ struct LogSoftmaxBackward : OverRows<T> {
     const auto [begin, end] = args.covered_by(u);
     const int64_t C = args.columns;
     for (int64_t i = begin; i < end; ++i) {
-      const T sum = row_sum<T>(C, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-        return load_partial(dy + i * C + j, lanes);
-      });
+      const T sum = row_sum<T>(C, [=](int64_t j, int64_t lanes)
+                                      __attribute__((always_inline)) { return load_partial(dy + i * C + j, lanes); });
       for_each_vector<T>({i * C, (i + 1) * C}, [=](auto get, auto put) __attribute__((always_inline)) {
         put(dx, get(dy) - exp(get(y)) * sum);
       });

@@ -150,7 +150,7 @@ def square(out: np.ndarray, x: np.ndarray) -> None:
     out[...] = x * x
 
 
-def abs(out: np.ndarray, x: np.ndarray) -> None:  # noqa: A001 - the kernel's name
+def abs(out: np.ndarray, x: np.ndarray) -> None:
     """out = |x|."""
     out[...] = np.abs(x)
 
