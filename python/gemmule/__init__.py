@@ -1,19 +1,55 @@
-"""gemmule (this file is a stand-in while parts appear; the real one is ready)."""
-# ruff: noqa
+"""gemmule: neural networks on the CPU, fast, small and the same bits on every run.
+
+The names are Keras's: a script that keeps to the documented API runs after `import gemmule as keras`.
+"""
+
+from gemmule import (
+    activations,
+    callbacks,
+    config,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    utils,
+)
 from gemmule._version import __version__
-from gemmule import backend as _backend
+from gemmule.autograd import GradientTape
+from gemmule.backend import use_backend
+from gemmule.config import num_threads, set_num_threads, show_config
+from gemmule.layers import Input, Layer
+from gemmule.models import Model, Sequential
+from gemmule.tensor import Tensor, Variable
 
-try:
-    from gemmule import ops
-    from gemmule.autograd import GradientTape
-    from gemmule import initializers, activations, layers, losses, metrics, optimizers, callbacks, models, datasets, utils, config
-    from gemmule.layers import Input, Layer
-    from gemmule.models import Model, Sequential
-    from gemmule.backend import use_backend
-    from gemmule.config import num_threads, set_num_threads, show_config
-    from gemmule.tensor import Tensor, Variable
-except (ImportError, AttributeError) as _e:
-    import os
-
-    if os.environ.get("GEMMULE_DEV"):
-        print("gemmule: incomplete:", repr(_e))
+__all__ = [
+    "GradientTape",
+    "Input",
+    "Layer",
+    "Model",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "__version__",
+    "activations",
+    "callbacks",
+    "config",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "num_threads",
+    "ops",
+    "optimizers",
+    "random",
+    "set_num_threads",
+    "show_config",
+    "use_backend",
+    "utils",
+]

@@ -47,7 +47,9 @@ class Gradients:
         d: gradient of the target with respect to the node's output, a raw array of the output's shape.
     """
 
-    def __init__(self, d: np.ndarray, inputs: Sequence[Tensor], buffers: Callable[[Tensor], np.ndarray], needed: set[int]):
+    def __init__(
+        self, d: np.ndarray, inputs: Sequence[Tensor], buffers: Callable[[Tensor], np.ndarray], needed: set[int]
+    ) -> None:
         self.d = d
         self._inputs, self._buffers, self._needed = inputs, buffers, needed
         self.results: dict[int, np.ndarray] = {}

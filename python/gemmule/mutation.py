@@ -1,7 +1,7 @@
 """Counts changes of plain Python attributes of layers, losses and optimizers.
 
-A plan bakes in numbers such as `layer.negative_slope`. When one of them changes, the model looks up, or records, another
-plan; as long as this counter stands still it need not even look.
+A plan bakes in numbers such as `layer.negative_slope`. When one of them changes, the model looks up, or records,
+another plan; as long as this counter stands still it need not even look.
 """
 
 from __future__ import annotations

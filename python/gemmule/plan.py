@@ -1,7 +1,7 @@
 """Record a step twice, then replay it without Python.
 
-A `StepFunction` runs its body eagerly the first two times and listens to the backend calls. When both lists are the same,
-they become a plan: temporaries get places in one arena, persistent arrays keep their addresses, and what the caller may
+A `StepFunction` runs its body eagerly the first two times and listens to the backend calls. When both lists are the
+same, they become a plan: temporaries get places in one arena, persistent arrays keep their addresses, and what the caller may
 swap between runs (data sets, index lists, outputs) are *feeds*. When the lists differ, or the body reads a value in
 between, the step goes on eagerly and says so once.
 """
@@ -68,6 +68,8 @@ class _Buffers:
 
     def __init__(self, feeds: Mapping[str, np.ndarray]) -> None:
         self._feeds = {id(array): name for name, array in feeds.items()}
+        starts = [(name, array.ctypes.data, array.nbytes) for name, array in feeds.items() if array.nbytes]
+        self._ranges = [(name, start, start + size) for name, start, size in starts]
         self.labels: dict[int, tuple[str, Any]] = {}
         self.owners: dict[int, np.ndarray] = {}
         self.constants: list[np.ndarray] = []
@@ -79,6 +81,10 @@ class _Buffers:
             return None
         if id(array) in self._feeds:
             return ("feed", self._feeds[id(array)]), 0
+        first, last = array.ctypes.data, array.ctypes.data + array.nbytes
+        for name, start, stop in self._ranges:  # a view, such as the batch a Dense sees behind a Flatten
+            if start <= first < last <= stop:
+                return ("feed", name), first - start
         owner = root(array)
         key = id(owner)
         if key not in self.labels:
@@ -241,7 +247,12 @@ class ReferencePlan:
         return 0
 
     def _fed(self, array: np.ndarray | None, operand: Operand) -> np.ndarray | None:
-        return self._bound[operand[0][1]] if operand is not None and operand[0][0] == "feed" else array
+        if array is None or operand is None or operand[0][0] != "feed":
+            return array
+        bound, offset = self._bound[operand[0][1]], operand[1]
+        if bound.dtype == array.dtype and (offset or bound.size == array.size):
+            return np.ndarray(array.shape, array.dtype, bound, offset)
+        return bound
 
 
 class StepFunction:
@@ -337,6 +348,6 @@ class StepFunction:
         message = f"{self._name} cannot be replayed and runs eagerly, which is slower: {problem}."
         if self._strict:
             raise PlanError(
-                message + " jit_compile=True asks for a replayable step: compute with gm.ops only, or leave it at 'auto'."
+                message + " jit_compile=True asks for one that can: compute with gm.ops only, or leave it at 'auto'."
             )
         warnings.warn(message, PlanWarning, stacklevel=4)

@@ -34,7 +34,7 @@ def make(seed=3, optimizer=None, dtype=None):
     model.compile(
         optimizer or gm.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
         "sparse_categorical_crossentropy",
-        ["accuracy"],
+        metrics=["accuracy"],
     )
     return model
 
@@ -75,7 +75,7 @@ def test_validation_changes_nothing():
 def test_epoch_values_weight_batches_by_size():
     model = make(optimizer=gm.optimizers.SGD(0.0))
     gm_model = gm.Sequential([gm.layers.Dense(5, activation="softmax")])
-    gm_model.compile(gm.optimizers.SGD(0.0), "sparse_categorical_crossentropy", ["accuracy"])
+    gm_model.compile(gm.optimizers.SGD(0.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = gm_model.fit(X[:70], Y[:70], batch_size=32, verbose=0)
     p = gm_model.predict(X[:70], verbose=0).astype(np.float64)
     loss = -np.log(p[np.arange(70), Y[:70]]).mean()
@@ -98,7 +98,9 @@ def test_poisoned_input_is_named_and_the_weights_survive(poison):
     before = digest(model)
     bad = X.copy()
     bad[130, 3] = poison
-    with pytest.raises(NonFiniteError, match=r"epoch 1, batch 5 of 7.*The data itself is not finite.*row 2 of the batch"):
+    with pytest.raises(
+        NonFiniteError, match=r"epoch 1, batch 5 of 7.*The data itself is not finite.*row 2 of the batch"
+    ):
         model.fit(bad, Y, verbose=0, shuffle=False)
     after_four = make()
     after_four.fit(X, Y, verbose=0)
@@ -110,7 +112,9 @@ def test_poisoned_input_is_named_and_the_weights_survive(poison):
 def test_exploding_loss_names_layer_and_direction():
     model = gm.Sequential([gm.Input((20,)), gm.layers.Dense(8, name="first"), gm.layers.Dense(1, name="second")])
     model.compile(gm.optimizers.SGD(1e30), "mse")
-    with pytest.raises(NonFiniteError, match=r'(?s)became NaN or infinite at epoch .*layer "(first|second)".*learning rate'):
+    with pytest.raises(
+        NonFiniteError, match=r'(?s)became NaN or infinite at epoch .*layer "(first|second)".*learning rate'
+    ):
         model.fit(X, X[:, :1], epochs=20, verbose=0)
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
@@ -213,7 +217,10 @@ def test_ctrl_c_leaves_a_usable_model_and_the_finished_epochs():
 
 def test_fit_before_compile_says_what_to_do():
     model = gm.Sequential([gm.layers.Dense(2)])
-    with pytest.raises(RuntimeError, match=r"fit\(\) needs a compiled model. Call model.compile\(optimizer=..., loss=...\) before fit\(\)."):
+    with pytest.raises(
+        RuntimeError,
+        match=r"fit\(\) needs a compiled model. Call model.compile\(optimizer=..., loss=...\) before fit\(\).",
+    ):
         model.fit(X, Y)
 
 

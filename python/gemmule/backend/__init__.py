@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,10 +55,11 @@ def execute(name: str, outputs: Arrays, inputs: Arrays, **attributes: Any) -> No
             listener(call)
 
 
+BACKENDS = ("native", "reference")
 GUARD = "guard"
 
 
-class GuardTripped(Exception):
+class GuardTripped(Exception):  # noqa: N818 - it ends a step, it is no error
     """A guard found its flag raised; nothing behind it has run."""
 
     def __init__(self, code: int) -> None:
@@ -129,16 +131,9 @@ class use_backend:  # noqa: N801 - a function to its users; a class so that `wit
 
 def _select(name: str) -> None:
     global _run, _name
-    if name == "native":
-        from gemmule.backend import native as module
-    elif name == "reference":
-        from gemmule.backend import reference as module
-    else:
-        raise ValueError(f"Unknown backend {name!r}.{did_you_mean(name, ['native', 'reference'])}")
-    _run, _name = module.run, name
+    if name not in BACKENDS:
+        raise ValueError(f"Unknown backend {name!r}.{did_you_mean(name, BACKENDS)}")
+    _run, _name = import_module(f"gemmule.backend.{name}").run, name
 
 
-try:
-    _select("native")
-except ImportError:  # DEVELOPMENT ONLY, goes away with the first complete build
-    _select("reference")
+_select("native")

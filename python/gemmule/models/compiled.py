@@ -21,7 +21,7 @@ from gemmule.store import ParameterRun, pack
 from gemmule.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
-    from gemmule.models.trainer import Trainer
+    from gemmule.models.model import Model
 
 LOSS, GRADIENT = 1, 2  # codes of the finite check
 
@@ -38,7 +38,7 @@ class Compiled:
     """
 
     def __init__(
-        self, model: Trainer, optimizer: Any, loss: Any, metrics: Sequence[Any], weighted_metrics: Sequence[Any]
+        self, model: Model, optimizer: Any, loss: Any, metrics: Sequence[Any], weighted_metrics: Sequence[Any]
     ) -> None:
         self.optimizer = optimizers_module.get(optimizer)
         self.loss = losses_module.get(loss) if loss is not None else None
@@ -92,7 +92,7 @@ class Compiled:
             for metric, state in states:
                 metric.restore_state(state)
 
-    def prepare(self, model: Trainer) -> None:
+    def prepare(self, model: Model) -> None:
         """Packs the parameters and allocates gradients and slots; does nothing the second time.
 
         Raises:
@@ -113,7 +113,7 @@ class Compiled:
         """The locks of all parameters that training updates."""
         return [run.lock for run, _, _ in self._runs]
 
-    def check_no_new_weights(self, model: Trainer) -> None:
+    def check_no_new_weights(self, model: Model) -> None:
         """Refuses weights that appeared after the first training step: no gradient would ever reach them.
 
         Raises:

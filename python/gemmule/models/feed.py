@@ -18,9 +18,11 @@ class Layout(NamedTuple):
 
     Attributes:
         columns: for each array its name, row shape, stored type and the type its rows are converted to.
+        examples: how many rows there are: `gather` bakes it in, to tell an index from nonsense.
     """
 
     columns: tuple[tuple[str, tuple[int, ...], str, str], ...]
+    examples: int
 
     def batch(self, feeds: Mapping[str, np.ndarray], cursor: np.ndarray, size: int) -> tuple[Any, ...]:
         """Gathers `size` rows from the cursor on.
@@ -69,13 +71,14 @@ class Feed:
         self.size = len(inputs[0])
         self.arrays: dict[str, np.ndarray] = {}
         columns = []
-        groups = (("x", inputs, dtype), ("y", targets, target_dtype), ("w", [] if weights is None else [weights], dtype))
+        weight_group = [] if weights is None else [weights]
+        groups = (("x", inputs, dtype), ("y", targets, target_dtype), ("w", weight_group, dtype))
         for prefix, group, kind in groups:
             for number, array in enumerate(group):
                 name = f"{prefix}{number}"
-                self.arrays[name] = array
+                self.arrays[name] = array.view()  # an object of its own: x and y may be the same array
                 columns.append((name, array.shape[1:], array.dtype.str, kind))
-        self.layout = Layout(tuple(columns))
+        self.layout = Layout(tuple(columns), self.size)
         self.arrays["indices"] = np.arange(self.size, dtype=np.int64)
 
     def shuffle(self, stream: Stream) -> None:

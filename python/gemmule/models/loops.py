@@ -21,7 +21,7 @@ from gemmule.store import generation
 
 if TYPE_CHECKING:
     from gemmule.data.adapter import Dataset
-    from gemmule.models.trainer import Trainer
+    from gemmule.models.model import Model
 
 SLICE_SECONDS = 0.1  # how long a replay may keep Ctrl-C, the progress bar and stop_training waiting
 _MOST_STEPS = 64
@@ -35,7 +35,7 @@ class EpochRunner:
         compiled: its optimizer, loss and metrics.
     """
 
-    def __init__(self, model: Trainer, compiled: Compiled) -> None:
+    def __init__(self, model: Model, compiled: Compiled) -> None:
         self._model, self._compiled = model, compiled
         self._steps: dict[Any, StepFunction] = {}
 
@@ -44,8 +44,8 @@ class EpochRunner:
         dtype = str(self._model.dtype)
         loss = self._compiled.loss
         integers = all(target.dtype.kind in "iub" for target in data.targets or ())
-        wants = getattr(loss, "wants_class_numbers", loss is None or not hasattr(loss, "check_targets"))
-        return Feed(data.inputs, data.targets or (), data.weights, dtype, "int32" if integers and wants else dtype)
+        keep = integers and (loss is None or loss.wants_class_numbers)
+        return Feed(data.inputs, data.targets or (), data.weights, dtype, "int32" if keep else dtype)
 
     def _step(self, training: bool, layout: Layout, size: int) -> StepFunction:
         model = self._model
@@ -138,7 +138,7 @@ class EpochRunner:
         model, compiled = self._model, self._compiled
         output_shape = model.ensure_built(data.inputs)
         compiled.resolve_metrics(data.targets or (), output_shape)
-        if data.targets and hasattr(compiled.loss, "check_targets"):
+        if data.targets and compiled.loss is not None:
             compiled.loss.check_targets(data.targets[0], output_shape)
         if training:
             compiled.prepare(model)
@@ -211,7 +211,7 @@ def _batch_count(size: int, batch_size: int, limit: int | None, name: str) -> in
 
 
 def train_loop(
-    model: Trainer,
+    model: Model,
     compiled: Compiled,
     runner: EpochRunner,
     data: Dataset,
@@ -265,7 +265,7 @@ def train_loop(
 
 
 def test_loop(
-    model: Trainer,
+    model: Model,
     compiled: Compiled,
     runner: EpochRunner,
     data: Dataset,

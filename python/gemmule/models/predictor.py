@@ -17,7 +17,7 @@ from gemmule.store import generation
 from gemmule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from gemmule.models.trainer import Trainer
+    from gemmule.models.model import Model
 
 _MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes come by
 
@@ -85,7 +85,7 @@ class Predictor:
         model: the model; it is built by its first batch.
     """
 
-    def __init__(self, model: Trainer) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
         self.dtype = np.dtype(model.dtype)
         self._forms: dict[Any, _BatchForm] = {}
@@ -119,7 +119,9 @@ class Predictor:
         data = adapter.dataset(x)
         size = data.size if steps is None else min(data.size, steps * batch_size)
         if size <= batch_size and hooks is None:
-            return self.predict_on_batch([a[:size] for a in data.inputs] if len(data.inputs) > 1 else data.inputs[0][:size])
+            inputs = [np.ascontiguousarray(array[:size], self.dtype) for array in data.inputs]
+            form = self._form(inputs)
+            return form.pack(form(inputs))
         parts: list[list[np.ndarray]] = []
         if hooks:
             hooks.on_predict_begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from gemmule.models.compiled import Compiled
 from gemmule.models.loops import EpochRunner, test_loop, train_loop
 from gemmule.models.predictor import Predictor
 from gemmule.tensor import Tensor
+
+if TYPE_CHECKING:
+    from gemmule.models.model import Model
 
 Logs = dict[str, float]
 
@@ -79,8 +82,8 @@ class Trainer:
                 raise ValueError(f"{argument} must be a list, such as {argument}=['accuracy'].{received(value=value)}")
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
         self.jit_compile = jit_compile
-        self._compiled = Compiled(self, optimizer, loss, metrics or (), weighted_metrics or ())
-        self._runner = EpochRunner(self, self._compiled)
+        self._compiled = Compiled(cast("Model", self), optimizer, loss, metrics or (), weighted_metrics or ())
+        self._runner = EpochRunner(cast("Model", self), self._compiled)
 
     @property
     def compiled(self) -> bool:
@@ -126,9 +129,10 @@ class Trainer:
         """
         form = tuple((array.shape[1:], array.dtype.str) for array in inputs)
         if form not in self._forms:
-            one = [Tensor(np.ascontiguousarray(array[:1], self.dtype)) for array in inputs]  # type: ignore[attr-defined]
-            result = self(one[0] if len(one) == 1 else one, training=False)  # type: ignore[operator]
-            self._forms = {form: (_flatten(result)[0].shape)}
+            model = cast("Model", self)
+            one = [Tensor(np.ascontiguousarray(array[:1], model.dtype)) for array in inputs]
+            result = model(one[0] if len(one) == 1 else one, training=False)
+            self._forms = {form: _flatten(result)[0].shape}
         return self._forms[form]
 
     # ---- What a step does; to be overridden ---------------------------------------------------------------------
@@ -159,7 +163,7 @@ class Trainer:
         x, y, weights = adapter.unpack_x_y_sample_weight(data)
         compiled = self._require_compiled("train_step")
         with GradientTape() as tape:
-            y_pred = self(x, training=True)
+            y_pred = cast("Model", self)(x, training=True)
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
         compiled.differentiate(tape, loss)
         compiled.check_finite(loss)
@@ -171,7 +175,7 @@ class Trainer:
         """Loss and metrics of one batch, without training."""
         x, y, weights = adapter.unpack_x_y_sample_weight(data)
         compiled = self._require_compiled("test_step")
-        y_pred = self(x, training=False)
+        y_pred = cast("Model", self)(x, training=False)
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=False)
         compiled.track(y, y_pred, weights, loss, _rows(x))
         return {}
@@ -237,7 +241,7 @@ class Trainer:
             x, y, sample_weight, class_weight, validation_split, validation_data
         )
         return train_loop(
-            self,
+            cast("Model", self),
             compiled,
             self._runner,
             data,
@@ -284,7 +288,7 @@ class Trainer:
         _check_count("batch_size", batch_size)
         _check_count("steps", steps)
         data = adapter.dataset(x, y, sample_weight)
-        logs = test_loop(self, compiled, self._runner, data, batch_size or 32, verbose, callbacks, steps)
+        logs = test_loop(cast("Model", self), compiled, self._runner, data, batch_size or 32, verbose, callbacks, steps)
         return _packed(logs, self.metrics_names, return_dict)
 
     def predict(
@@ -314,7 +318,7 @@ class Trainer:
         _check_count("batch_size", batch_size)
         _check_count("steps", steps)
         if self._predictor is None:
-            self._predictor = Predictor(self)
+            self._predictor = Predictor(cast("Model", self))
         hooks = CallbackList(callbacks, model=self) if callbacks else None
         return self._predictor.predict(x, batch_size or 32, steps, hooks)
 
@@ -342,7 +346,7 @@ class Trainer:
         """Loss and metrics of the given batch."""
         compiled = self._require_compiled("test_on_batch")
         data = adapter.dataset(x, y, sample_weight)
-        logs = test_loop(self, compiled, self._runner, data, data.size, 0, None, None)
+        logs = test_loop(cast("Model", self), compiled, self._runner, data, data.size, 0, None, None)
         return _packed(logs, self.metrics_names, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -355,7 +359,7 @@ class Trainer:
             A NumPy array (or a list of them, one for each output).
         """
         if self._predictor is None:
-            self._predictor = Predictor(self)
+            self._predictor = Predictor(cast("Model", self))
         return self._predictor.predict_on_batch(x)
 
     def memory_report(self) -> dict[str, int]:
@@ -368,7 +372,7 @@ class Trainer:
             >>> model.memory_report()["arenas"]
             198144
         """
-        parameters = sum(v.array.nbytes for v in self.variables)  # type: ignore[attr-defined]
+        parameters = sum(v.array.nbytes for v in cast("Model", self).variables)
         training = self._compiled.gradient_bytes() if self._compiled else 0
         arenas = self._predictor.arena_bytes() if self._predictor else 0
         arenas += self._runner.arena_bytes() if self._compiled else 0
