@@ -18,7 +18,7 @@ def write(directory: str) -> None:
 
         (x, y), _ = fashion_mnist.load_data()
     except Exception as error:
-        print(f"Fashion-MNIST could not be loaded, so noise stands in for it (times do not depend on it): {str(error)[:200]}")
+        print(f"Fashion-MNIST could not be loaded; noise of its size stands in for it: {str(error)[:200]}")
         x, y = rng.integers(0, 256, (60000, 28, 28)), rng.integers(0, 10, 60000)
     path = os.path.join(directory, "bench.npz")
     np.savez(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
 
 COMMON = """
 import hashlib, os, resource, time
 import numpy as np
 import gemmule as gm
 from bench import data
-from bench.cases import MLP
+from bench.cases import MLP, TINY
 from bench.peers.keras_like import compiled, network
 
 def resident_bytes():
@@ -76,22 +80,51 @@ for threads in (1, 2, 3, 4, 1):
 print(len(set(hashes)))
 """
 
-OVERHEAD = """
+REPLAY = """
+from gemmule.plan import StepFunction
+
+def replay_of(model, x, y):
+    # The step that fit replays, on one batch that is always the same: no gather, no cursor.
+    batch = gm.Tensor(x.copy()), gm.Tensor(y.copy())
+    step = StepFunction(lambda feeds: model.train_step(batch) and None, {})
+    step.run(3)
+    return step.plan
+"""
+
+OVERHEAD = (
+    REPLAY
+    + """
 model = compiled(gm, MLP, "sgd")
-x, y = data.images()
-x, y = x[:12800], y[:12800]
+x, y = (array[:12800] for array in data.images())
 model.fit(x, y, batch_size=32, verbose=0)
+plan = replay_of(model, x[:32], y[:32])
 whole, fixed = [], []
-for _ in range(15):
+for _ in range(25):
     start = time.perf_counter()
     model.fit(x, y, batch_size=32, verbose=0)
     whole.append((time.perf_counter() - start) / 400)
     start = time.perf_counter()
-    for _ in range(400):
-        model.train_on_batch(x[:32], y[:32])
+    plan.run(400, float("inf"))
     fixed.append((time.perf_counter() - start) / 400)
 print(np.median(whole) - np.median(fixed))
 """
+)
+
+PER_CALL = (
+    REPLAY
+    + """
+model = compiled(gm, TINY, "adam")
+x, y = (array[:1] for array in data.rows())
+model.fit(x, y, batch_size=1, verbose=0)
+plan = replay_of(model, x, y)
+times = []
+for _ in range(25):
+    start = time.perf_counter()
+    plan.run(10_000, float("inf"))
+    times.append((time.perf_counter() - start) / 10_000)
+print(np.median(times) / plan._native.step_count)
+"""
+)
 
 
 def child(code: str, common: bool = True) -> float:
@@ -123,6 +156,29 @@ def growth(title: str, code: str) -> dict[str, Any]:
     return figure(title, "≤ 1 MB", f"{size:.2f} MB", size <= 1)
 
 
+def overhead() -> dict[str, Any]:
+    """What `fit` costs beyond its kernels."""
+    seconds = child(OVERHEAD)
+    title = "`fit` per batch of 32 beyond replay on a fixed batch (gather and shuffle included)"
+    return figure(title, "≤ 30 µs", f"{seconds * 1e6:.1f} µs", seconds <= 30e-6)
+
+
+def per_call() -> dict[str, Any]:
+    """What a recorded call costs at least: a network so small that its kernels hardly count."""
+    seconds = child(PER_CALL)
+    title = "replay of MLP 4-32-16-4, b=1: time per recorded call, kernel included"
+    return figure(title, "≤ 0.2 µs", f"{seconds * 1e6:.3f} µs", seconds <= 0.2e-6)
+
+
+def wheel_size() -> dict[str, Any]:
+    """The wheel as `pip wheel` makes it."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", directory]
+        subprocess.run([*command, f"-Cbuild-dir={directory}/build", str(ROOT)], check=True, stderr=subprocess.DEVNULL)
+        size = next(Path(directory).glob("gemmule-*.whl")).stat().st_size / 2**20
+    return figure("wheel, sample included", "≤ 3.5 MB", f"{size:.2f} MB", size <= 3.5)
+
+
 def same_bits() -> dict[str, Any]:
     """Hashes of the weights for several thread counts and a repeat."""
     different = int(child(SAME_BITS))
@@ -132,7 +188,10 @@ def same_bits() -> dict[str, Any]:
 
 FIGURES: dict[str, Callable[[], dict[str, Any]]] = {
     "import": import_time,
+    "wheel": wheel_size,
     "first_fit": first_fit,
+    "overhead": overhead,
+    "per_call": per_call,
     "memory_fit": lambda: growth("resident size, epoch 1 to 20 of `fit`", EPOCHS_MEMORY),
     "memory_predict": lambda: growth("resident size, `predict` 1,000 to 100,000", PREDICT_MEMORY),
     "same_bits": same_bits,

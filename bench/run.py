@@ -102,6 +102,7 @@ def main() -> int:
 
             results, libraries = ops.run(arguments, limits)
             extra = []
+    limits = limits.best(machine.measure())  # what it can do is what it did in its better moment
     document = {
         "what": arguments.what,
         "machine": limits.describe(),
