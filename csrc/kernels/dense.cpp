@@ -7,7 +7,7 @@ namespace gemmule::GEMMULE_ISA {
 namespace {
 
 // Column sums go in blocks of rows like every other sum; a unit takes a run of columns.
-constexpr int64_t kSumRows = 384;
+constexpr int64_t kSumRows = 512;
 constexpr int64_t kSumColumns = 512;
 
 // db (N) = sums over the rows of dz (M, N): columns [j0, j1).

@@ -13,7 +13,7 @@ namespace gemmule::GEMMULE_ISA {
 
 namespace {
 
-constexpr int64_t kDepth = 384;           // k of one chain: a panel of b, depth × 32 floats, fills L1
+constexpr int64_t kDepth = 512;           // k of one chain: few passes over out, and panels of b that L2 hardly notices
 constexpr int64_t kFewRows = 192;         // up to here b is used too seldom to pay for a copy
 constexpr int64_t kSmallB = 16 * 1024;    // elements of b that stay in the caches without a copy
 constexpr int64_t kTurnedRows = 128;      // rows of a that are cheap to transpose: b is read in place instead
@@ -21,7 +21,7 @@ constexpr int64_t kShallow = 64;          // K up to which a transposed a is rea
 constexpr int64_t kFewDots = 3;           // rows for which dot products are worth their horizontal sums
 constexpr int64_t kAliasing = 2048;       // bytes: rows this far apart, or a multiple of it, meet in few sets of L1
 constexpr int64_t kTilesWorthCopy = 5;    // row tiles that use a panel of b
-constexpr int64_t kColumns = 4096;        // packed columns of b: with kDepth, 6 MB, a share of L3
+constexpr int64_t kColumns = 3072;        // packed columns of b: with kDepth, 6 MB, a share of L3
 constexpr int64_t kUnitRows = 4;          // rows of one unit: threads make tiles of what they get
 constexpr int64_t kManyUnits = 32;        // enough units for the threads of a large machine
 constexpr int64_t kOwnProduct = 1 << 21;  // multiply-adds below which an entry of a batch is one unit

@@ -111,6 +111,15 @@ void pack_panels(const GemmPlan& p, const T* b, const PackedBlock& block, int64_
   }
 }
 
+// Sums of an earlier block of K, in an out that L2 does not hold: on their way while the tile computes.
+template <class T>
+GEMMULE_INLINE void prefetch_tile(const T* c, int64_t stride, int64_t rows) {
+  for (int64_t i = 0; i < rows; ++i) {
+    __builtin_prefetch(c + i * stride);
+    __builtin_prefetch(c + i * stride + kTileColumns<T> - 1);
+  }
+}
+
 // Rows of out against panels [c0, c1) of a packed block of b.
 template <class T>
 void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, const RowTiles& tiles,
@@ -118,6 +127,7 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
   constexpr int C = kTileColumns<T>;
   const int64_t depth = block.k1 - block.k0;
   const bool whole = p.depth_blocks == 1;
+  const bool far = block.k0 > 0 && p.M * p.N * static_cast<int64_t>(sizeof(T)) > 2 * kRowsInL2;
   Epilogue<T> epilogue = epilogue_of(p, m);
   if (whole) epilogue.bias = nullptr;  // the tiles add it
   TileJob<T> job;
@@ -142,6 +152,7 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
         job.c = m.out + i * p.N + j;
         job.lanes = columns_of<T>(width, j1 - j);
         set_addend(job, block.k0 > 0, whole && m.bias ? m.bias + j : nullptr);
+        if (far) prefetch_tile(job.c, p.N, rows);
         run_tile(job, Reading::by_depth, rows, width);
       }
       if (block.k1 == p.K) epilogue.finish(m.out, p.N, i, i + rows, j0, j1);
