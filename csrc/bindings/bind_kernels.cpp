@@ -68,13 +68,16 @@ void bind_kernels(py::module_& m) {
   m.def("select_isa", &select_isa, py::arg("level"));
   m.def("supported_isas", &supported_isa_levels);
   m.def("compiled_isas", &compiled_isa_levels);
-  m.def("team_size", [] {
-    int size = 0;
-    run_team(num_threads(), [&](int thread, int team) {
-      if (thread == 0) size = team;
-    });
-    return size;
-  }, "How many threads really work together when num_threads() are asked for.");
+  m.def(
+      "team_size",
+      [] {
+        int size = 0;
+        run_team(num_threads(), [&](int thread, int team) {
+          if (thread == 0) size = team;
+        });
+        return size;
+      },
+      "How many threads really work together when num_threads() are asked for.");
 }
 
 }  // namespace gemmule

@@ -30,9 +30,7 @@ void add_step(Plan& plan, const std::string& name, const py::sequence& outputs, 
   plan.add_step(find_kernel(name, arguments.floating()), arguments.call(), buffer_refs(references));
 }
 
-void bind_buffer(Plan& plan, int buffer, const py::array& array) {
-  plan.bind(buffer, const_cast<void*>(array.data()));
-}
+void bind_buffer(Plan& plan, int buffer, const py::array& array) { plan.bind(buffer, const_cast<void*>(array.data())); }
 
 std::pair<int64_t, int> run(Plan& plan, int64_t count, double seconds) {
   py::gil_scoped_release release;
@@ -54,21 +52,25 @@ int run_bound(Plan& plan, const py::list& arrays) {
 void bind_plan(py::module_& m) {
   py::class_<Plan>(m, "Plan", "A recorded list of kernel calls.")
       .def(py::init<>())
-      .def("add_temporary", [](Plan& plan, int64_t bytes) { return plan.add_buffer(bytes, nullptr, true); },
-           py::arg("bytes"), "A buffer that lies in the plan's arena; returns its number.")
-      .def("add_external",
-           [](Plan& plan, const py::array& array) {
-             return plan.add_buffer(array.nbytes(), const_cast<void*>(array.data()), false);
-           },
-           py::arg("array"), "Memory that the caller keeps alive and in place; returns its number.")
+      .def(
+          "add_temporary", [](Plan& plan, int64_t bytes) { return plan.add_buffer(bytes, nullptr, true); },
+          py::arg("bytes"), "A buffer that lies in the plan's arena; returns its number.")
+      .def(
+          "add_external",
+          [](Plan& plan, const py::array& array) {
+            return plan.add_buffer(array.nbytes(), const_cast<void*>(array.data()), false);
+          },
+          py::arg("array"), "Memory that the caller keeps alive and in place; returns its number.")
       .def("add_step", &add_step, py::arg("name"), py::arg("outputs"), py::arg("inputs"), py::arg("attributes"),
            py::arg("references"), "One call; `references` are (buffer, byte offset) pairs, (-1, 0) for None.")
-      .def("add_guard", [](Plan& plan, int buffer, int64_t offset) { plan.add_guard(BufferRef{buffer, offset}); },
-           py::arg("buffer"), py::arg("offset"), "Ends a run when the int32 there is not zero.")
+      .def(
+          "add_guard", [](Plan& plan, int buffer, int64_t offset) { plan.add_guard(BufferRef{buffer, offset}); },
+          py::arg("buffer"), py::arg("offset"), "Ends a run when the int32 there is not zero.")
       .def("finish", &Plan::finish)
       .def("clone", &Plan::clone)
       .def("bind", &bind_buffer, py::arg("buffer"), py::arg("array"))
-      .def("run", &run, py::arg("count"), py::arg("seconds"), "(completed runs, code of the guard that stopped it or 0)")
+      .def("run", &run, py::arg("count"), py::arg("seconds"),
+           "(completed runs, code of the guard that stopped it or 0)")
       .def("run_bound", &run_bound, py::arg("arrays"), "Binds buffers 0, 1, ... to these arrays and runs once.")
       .def_property_readonly("arena_bytes", &Plan::arena_bytes)
       .def_property_readonly("scratch_bytes", &Plan::scratch_bytes)

@@ -76,14 +76,22 @@ void Call::refuse(const char* reason) const { throw std::invalid_argument(reason
 
 const char* dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::float32: return "float32";
-    case DType::float64: return "float64";
-    case DType::int32: return "int32";
-    case DType::int64: return "int64";
-    case DType::uint8: return "uint8";
-    case DType::bool_: return "bool";
-    case DType::uint32: return "uint32";
-    case DType::uint64: return "uint64";
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
+    case DType::int32:
+      return "int32";
+    case DType::int64:
+      return "int64";
+    case DType::uint8:
+      return "uint8";
+    case DType::bool_:
+      return "bool";
+    case DType::uint32:
+      return "uint32";
+    case DType::uint64:
+      return "uint64";
   }
   return "unknown";
 }
@@ -91,11 +99,14 @@ const char* dtype_name(DType dtype) {
 int64_t dtype_bytes(DType dtype) {
   switch (dtype) {
     case DType::uint8:
-    case DType::bool_: return 1;
+    case DType::bool_:
+      return 1;
     case DType::float32:
     case DType::int32:
-    case DType::uint32: return 4;
-    default: return 8;
+    case DType::uint32:
+      return 4;
+    default:
+      return 8;
   }
 }
 

@@ -161,8 +161,7 @@ void run_now(const Kernel& kernel, const Launch& launch, void* const* buffers, d
     FlushDenormals mode;
     char* memory = static_cast<char*>(scratch.reserve(launch.shared_bytes + launch.local_bytes + 64));
     char* local = memory + (launch.shared_bytes + 63) / 64 * 64;
-    for (int phase = 0; phase < launch.phases; ++phase)
-      run_share(kernel, launch, buffers, phase, 0, 1, memory, local);
+    for (int phase = 0; phase < launch.phases; ++phase) run_share(kernel, launch, buffers, phase, 0, 1, memory, local);
     return;
   }
   const int64_t shared_bytes = (launch.shared_bytes + 63) / 64 * 64;

@@ -72,7 +72,8 @@ GEMMULE_INLINE void store(T* p, Vec<T> v) {
   *reinterpret_cast<typename VecOf<T>::unaligned*>(p) = v;
 }
 
-// The first n lanes (0 <= n <= lanes), the others zero. Memory behind them is never touched: user arrays have no padding.
+// The first n lanes (0 <= n <= lanes), the others zero. Memory behind them is never touched: user arrays have no
+// padding.
 template <class T>
 GEMMULE_INLINE Vec<T> load_partial(const T* p, int64_t n) {
   if (n >= kLanes<T>) return load(p);
@@ -141,14 +142,14 @@ GEMMULE_INLINE V fma(V a, V b, V c) {
 #if defined(__AVX512F__)
 template <>
 GEMMULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
-  return reinterpret_cast<Vec<float>>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b),
-                                                      reinterpret_cast<__m512>(c)));
+  return reinterpret_cast<Vec<float>>(
+      _mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
 }
 #elif defined(__FMA__)
 template <>
 GEMMULE_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
-  return reinterpret_cast<Vec<float>>(_mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b),
-                                                      reinterpret_cast<__m256>(c)));
+  return reinterpret_cast<Vec<float>>(
+      _mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
 }
 #endif
 #if defined(__FMA__)

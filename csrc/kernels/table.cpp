@@ -42,7 +42,8 @@ void fill(const std::string& name, void (*register_all)(Table&, bool), bool doub
 bool runs_here(const std::string& level) {
 #if defined(__x86_64__)
   // The builtins look at CPUID and at XGETBV: the operating system must save the registers, too.
-  if (level == "v3") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  if (level == "v3")
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
   if (level == "v4")
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
@@ -99,8 +100,7 @@ const Kernel& find_kernel(const std::string& name, DType dtype) {
   Level& level = dtype == DType::float64 ? levels()["v1"] : *selected;
   const Entries& entries = of_type(level, dtype);
   const auto found = entries.find(name);
-  if (found == entries.end())
-    throw std::out_of_range("there is no kernel '" + name + "' for " + dtype_name(dtype));
+  if (found == entries.end()) throw std::out_of_range("there is no kernel '" + name + "' for " + dtype_name(dtype));
   return found->second;
 }
 

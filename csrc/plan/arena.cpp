@@ -27,7 +27,8 @@ int64_t lay_out(std::vector<Lifetime*>& buffers) {
   // Largest first, each at the lowest offset that is free for its whole life. The order depends on sizes and steps
   // alone, so equal plans get equal layouts.
   std::vector<Lifetime*> order = buffers;
-  std::stable_sort(order.begin(), order.end(), [](const Lifetime* a, const Lifetime* b) { return a->bytes > b->bytes; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Lifetime* a, const Lifetime* b) { return a->bytes > b->bytes; });
   std::vector<Lifetime*> placed;  // sorted by offset
   int64_t total = 0;
   for (Lifetime* buffer : order) {

@@ -10,9 +10,7 @@ namespace gemmule {
 
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 int64_t rounded(int64_t bytes) { return (bytes + 127) / 64 * 64; }
 

@@ -52,6 +52,7 @@ class Compiled:
         self.logs: dict[str, np.ndarray] = {}
         self.lock = threading.Lock()
         self.trainable: list[Variable] | None = list(model.trainable_variables) if model.built else None
+        self._known: dict[int, Variable] = {}
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
 
     @property
@@ -98,12 +99,11 @@ class Compiled:
         Raises:
             RuntimeError: if a layer created a weight after the model was compiled and trained.
         """
-        if self._runs:
+        if self._known:
             return
         if self.trainable is None:
             self.trainable = list(model.trainable_variables)
-        if not self.trainable:
-            return
+        self._known = {id(variable): variable for variable in model.variables}
         for run in pack(self.trainable):
             segments = run.segments(self.trainable)
             self._runs.append((run, persistent(run.array.shape, run.array.dtype), segments))
@@ -119,9 +119,8 @@ class Compiled:
         Raises:
             RuntimeError: naming them.
         """
-        known = {id(v) for run, _, _ in self._runs for v in run.variables} | {id(v) for v in self.trainable or ()}
-        late = [v.path for v in model.trainable_variables if id(v) not in known and v._layout_owner is None]
-        if late and self._runs:
+        late = [v.path for v in model.trainable_variables if id(v) not in self._known]
+        if late:
             raise RuntimeError(
                 f"Weights were created after the model began to train and would never be updated: {', '.join(late)}. "
                 "Create all weights in build(), or call compile() again."
