@@ -53,7 +53,7 @@ def torch_op(op: str, arguments: dict[str, Any]) -> Callable[..., Any]:
     if op in special:
         return special[op]
     found = getattr(torch, op, None) or getattr(functions, op, None)
-    if found is None or arguments:
+    if found is None or arguments or op == "linear":
         raise NotImplementedError(op)
     return found
 
@@ -85,6 +85,6 @@ def jax_op(op: str, arguments: dict[str, Any]) -> Callable[..., Any]:
     if op in special:
         return special[op]
     found = getattr(jnp, op, None) or getattr(jax.nn, op, None)
-    if found is None or op in ("getitem", "dropout", "reshape", "zeros", "ones", "full", "arange"):
+    if found is None or op in ("linear", "getitem", "dropout", "reshape", "zeros", "ones", "full", "arange"):
         raise NotImplementedError(op)
     return lambda *arrays: found(*arrays, **rest)
