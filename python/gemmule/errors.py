@@ -45,6 +45,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"{hint} Known: {', '.join(names)}."
 
 
-def not_yet(feature: str) -> NotImplementedError:
+def not_yet(feature: str, cure: str = "Leave it at its default.") -> NotImplementedError:
     """The error for an argument of Keras's that this version does not support."""
-    return NotImplementedError(f"{feature} is not supported yet. Leave it at its default.")
+    return NotImplementedError(f"{feature} is not supported yet. {cure}")

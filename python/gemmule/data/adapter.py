@@ -136,7 +136,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
         dtype = CONVERTED.get(dtype, "float64" if kind == "f" else "int64")
         if kind == "u" and array.size and array.max() > np.iinfo(dtype).max:
             raise ValueError(f"{name} holds integers that do not fit int64.{received(**{name: array})}")
-    return np.ascontiguousarray(array, dtype)
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _arrays(name: str, value: Any) -> list[np.ndarray]:

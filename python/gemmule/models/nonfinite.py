@@ -32,9 +32,8 @@ def _describe(call: Call, output: np.ndarray) -> str:
     bad = ~np.isfinite(output)
     kinds = f"{int(np.isnan(output).sum())} NaN and {int(np.isinf(output).sum())} infinite of {output.size} values"
     if call.name == "gather":
-        rows = np.unique(np.nonzero(bad)[0]) if output.ndim else np.zeros(1, int)
         return (
-            f"The data itself is not finite: the batch has {kinds}, first in row {int(rows[0])} of the batch. "
+            f"The data itself is not finite: the batch has {kinds}, first in row {_data_row(call, bad)} of the data. "
             "Clean it, for example with x[np.isfinite(x).all(axis=1)]."
         )
     layer = current_layer()
@@ -44,6 +43,12 @@ def _describe(call: Call, output: np.ndarray) -> str:
         f"from inputs {_ranges(call)}. Likely causes: a learning rate that is too high, inputs that are not scaled, "
         "log or division of zero."
     )
+
+
+def _data_row(call: Call, bad: np.ndarray) -> int:
+    """The row of the user's array that the first bad row of a gathered batch came from."""
+    _, indices, cursor = call.inputs
+    return int(indices[cursor[0] + np.nonzero(bad)[0][0]])  # type: ignore[index]
 
 
 def _ranges(call: Call) -> str:
@@ -65,8 +70,9 @@ def explain(run_again: Callable[[], None], code: int, place: str) -> NonFiniteEr
     detective = _Detective()
     with suppress(_FoundError, GuardTripped), listening(detective.hear), np.errstate(all="ignore"):
         run_again()
+    clue = detective.clue or "Running the batch again did not show where; it may be an overflow inside a sum."
     what = "The loss" if code == LOSS else "A gradient"
     return NonFiniteError(
-        f"{what} became NaN or infinite at {place}. {detective.clue} "
+        f"{what} became NaN or infinite at {place}. {clue} "
         "Weights and statistics are those of the last finite step."
     )

@@ -102,7 +102,7 @@ class Predictor:
         return form
 
     def _arrays(self, x: Any) -> list[np.ndarray]:
-        if type(x) is np.ndarray and x.dtype == self.dtype and x.flags.c_contiguous:
+        if type(x) is np.ndarray and x.dtype == self.dtype and x.flags.c_contiguous and x.flags.aligned:
             return [x]
         return [np.ascontiguousarray(array, self.dtype) for array in adapter.dataset(x).inputs]
 

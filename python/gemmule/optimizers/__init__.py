@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gemmule.errors import describe, did_you_mean
+from gemmule.errors import describe, did_you_mean, not_yet
 from gemmule.optimizers.adam import Adam
 from gemmule.optimizers.optimizer import Optimizer
 from gemmule.optimizers.sgd import SGD
@@ -43,6 +43,8 @@ def get(identifier: Any) -> Optimizer:
 
 
 def _class_of(name: str) -> type[Any]:
+    if name.lower() == "rmsprop":  # the default of compile(), as in Keras
+        raise not_yet("The optimizer 'rmsprop', which compile() takes by default,", "Pass optimizer='adam' or 'sgd'.")
     if name.lower() not in CLASSES:
         raise ValueError(f"Unknown optimizer {name!r}.{did_you_mean(name.lower(), CLASSES)}")
     return CLASSES[name.lower()]
