@@ -167,11 +167,11 @@ GEMMULE_INLINE Vec<T> select(Mask<T> condition, Vec<T> yes, Vec<T> no) {
 // NaN in either operand wins: a hidden NaN would be a bug nobody finds.
 template <class T>
 GEMMULE_INLINE Vec<T> maximum(Vec<T> a, Vec<T> b) {
-  return (a > b) | (a != a) ? a : b;
+  return ((a > b) | (a != a)) ? a : b;
 }
 template <class T>
 GEMMULE_INLINE Vec<T> minimum(Vec<T> a, Vec<T> b) {
-  return (a < b) | (a != a) ? a : b;
+  return ((a < b) | (a != a)) ? a : b;
 }
 
 // Lane i changes places with lane i ^ W.

@@ -139,3 +139,8 @@ def test_against_numpy_in_random_expressions() -> None:
     np.testing.assert_allclose(ops.sum(ops.where(tx > ty, tx, 0.0)), np.sum(np.where(x > y, x, 0)), rtol=1e-5)
     np.testing.assert_allclose(ops.max(tx, axis=0) / ops.min(ty), np.max(x, axis=0) / np.min(y), rtol=1e-5)
     np.testing.assert_allclose(ops.transpose(tx)[1:, ::2] @ ty[:2], x.T[1:, ::2] @ y[:2], rtol=1e-5)
+
+
+def test_concatenate_takes_any_number_of_tensors():
+    parts = [np.full((2, 1), i, np.float32) for i in range(100)]
+    np.testing.assert_array_equal(gm.ops.concatenate(parts, axis=1), np.concatenate(parts, axis=1))

@@ -201,6 +201,9 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     return record(y, (x,), lambda grad: execute("transpose", [grad.buffer(0)], [grad.d], axes=inverse), "transpose")
 
 
+_MOST_JOINED = 28  # arrays that one call of the kernel takes
+
+
 @op
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors joined along an axis.
@@ -221,6 +224,9 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """
     tensors = _joinable(xs)
     axis = normalize_axis("concatenate", axis, tensors[0].ndim)
+    if len(tensors) > _MOST_JOINED:
+        groups = [tensors[i : i + _MOST_JOINED] for i in range(0, len(tensors), _MOST_JOINED)]
+        return concatenate([concatenate(group, axis) for group in groups], axis)
     first = tensors[0].shape
     for t in tensors:
         if t.ndim != len(first) or any(a != b for i, (a, b) in enumerate(zip(t.shape, first)) if i != axis):
