@@ -25,8 +25,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="train a network on Fashion-MNIST and show what it learned")
     demo.add_argument("--epochs", type=_positive, help="passes over the data (default: 10 on the full set, 20 else)")
     demo.add_argument("--data", choices=("auto", "sample", "full"), default="auto",
-                      help="'full' is the whole of Fashion-MNIST, downloaded if need be; 'sample' the 5,000 images that "
-                      "come with gemmule; 'auto' the full set if it is on this machine (default)")  # fmt: skip
+                      help="'full' is all of Fashion-MNIST, downloaded if need be; 'sample' the 5,000 images that come "
+                      "with gemmule; 'auto' the full set if it is on this machine (default)")  # fmt: skip
     demo.add_argument("--output", type=Path, default=Path(), metavar="DIR",
                       help="folder for the weights and the figure (default: the current one)")  # fmt: skip
     demo.add_argument("--seed", type=int, default=42, help="of weights and shuffling (default: 42)")

@@ -63,8 +63,10 @@ def data_folder() -> Path | None:
         return None
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
-        raise ValueError(f"The environment variable {DATA_VARIABLE} names no folder. Unset it, or let it name one with "
-                         f"the folders fashion-mnist, mnist and housing. Received: {DATA_VARIABLE}={chosen!r}.")
+        raise ValueError(
+            f"The environment variable {DATA_VARIABLE} names no folder. Unset it, or let it name one with "
+            f"the folders fashion-mnist, mnist and housing. Received: {DATA_VARIABLE}={chosen!r}."
+        )
     return folder
 
 
@@ -115,8 +117,10 @@ def unpack(path: Path, file: DataFile) -> bytes:
         raise ValueError(f"The data file {str(path)!r} {problem} {file.size} bytes after decompression.")
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256:
-        raise ValueError(f"The data file {str(path)!r} is corrupt: the SHA-256 of its decompressed bytes should be "
-                         f"{file.sha256}. Received: {digest}.")
+        raise ValueError(
+            f"The data file {str(path)!r} is corrupt: the SHA-256 of its decompressed bytes should be "
+            f"{file.sha256}. Received: {digest}."
+        )
     return content
 
 
@@ -165,11 +169,13 @@ def _download(file: DataFile) -> bytes:
                 continue
             os.replace(path, folder / file.name)
             return content
-    raise OSError(f"{file.folder}/{file.name} could not be downloaded. Put the file into the folder {str(folder)!r} by "
-                  f"hand, or into the folder {file.folder!r} of {DATA_VARIABLE}. Tried: {'; '.join(failures)}.")
+    raise OSError(
+        f"{file.folder}/{file.name} could not be downloaded. Put the file into the folder {str(folder)!r} by "
+        f"hand, or into the folder {file.folder!r} of {DATA_VARIABLE}. Tried: {'; '.join(failures)}."
+    )
 
 
-def _pooch(file: DataFile):  # type: ignore[no-untyped-def] # noqa: ANN202 - a module without types
+def _pooch(file: DataFile):  # type: ignore[no-untyped-def]
     """Imports pooch, which only downloads need, and keeps it quiet."""
     try:
         import pooch

@@ -78,9 +78,11 @@ def _check_arguments(version: str, path: str, test_split: float) -> None:
     if version not in ("small", "large"):
         raise ValueError(f"california_housing has the versions 'small' and 'large'.{received(version=version)}")
     if path != "california_housing.npz":
-        raise ValueError("california_housing.load_data reads housing/housing.tgz, not an archive of Keras's. Leave "
-                         "`path` at its default and set GEMMULE_DATA_DIR or GEMMULE_CACHE_DIR to say where it lies."
-                         f"{received(path=path)}")
+        raise ValueError(
+            "california_housing.load_data reads housing/housing.tgz, not an archive of Keras's. Leave "
+            "`path` at its default and set GEMMULE_DATA_DIR or GEMMULE_CACHE_DIR to say where it lies."
+            f"{received(path=path)}"
+        )
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1.{received(test_split=test_split)}")
 

@@ -30,7 +30,12 @@ FILES = image_files(
 
 # Cut by tools/make_sample.py: four IDX files one behind the other, the first 400 training and 100 test images of each
 # class in their original order.
-SAMPLE = DataFile("datasets", "fashion_mnist_sample.xz", size=3925048, sha256="257134221176026a25df1be4119f857e4ce12b49526c37538cd4fd30e94021e8")
+SAMPLE = DataFile(
+    "datasets",
+    "fashion_mnist_sample.xz",
+    size=3_925_048,
+    sha256="257134221176026a25df1be4119f857e4ce12b49526c37538cd4fd30e94021e8",
+)
 SAMPLE_PARTS = (16 + 4000 * 28 * 28, 8 + 4000, 16 + 1000 * 28 * 28, 8 + 1000)
 
 
@@ -72,7 +77,7 @@ def load_sample() -> tuple[Split, Split]:
     try:
         content = memoryview(unpack(path, SAMPLE))
     except (ValueError, FileNotFoundError) as error:
-        raise ValueError(f"The embedded sample of Fashion-MNIST cannot be read. Install gemmule again. {error}") from error
+        raise ValueError(f"The embedded sample of images cannot be read. Install gemmule again. {error}") from error
     parts, begin = [], 0
     for size in SAMPLE_PARTS:
         parts.append(decode_idx(content[begin : begin + size], SAMPLE.name))

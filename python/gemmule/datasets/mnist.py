@@ -45,8 +45,11 @@ def load_data(path: str = "mnist.npz") -> tuple[Split, Split]:
         (10000, 28, 28)
     """
     if path != "mnist.npz":
-        raise ValueError("mnist.load_data reads the original IDX files, not an archive of Keras's. Leave `path` at its "
-                         f"default and set GEMMULE_DATA_DIR or GEMMULE_CACHE_DIR to say where they lie.{received(path=path)}")
+        raise ValueError(
+            "mnist.load_data reads the original IDX files, not an archive of Keras's. Leave `path` at "
+            f"its default and set GEMMULE_DATA_DIR or GEMMULE_CACHE_DIR to say where they lie."
+            f"{received(path=path)}"
+        )
     return load_images(FILES)
 
 

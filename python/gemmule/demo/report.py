@@ -50,7 +50,8 @@ def _mistakes(x: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> l
     chosen = worst(labels, probabilities, PICTURES)
     if not len(chosen):
         return ["", "No image was misclassified."]
-    pictures = [picture(x[index], sys.stdout) for index in chosen]
+    # The power lifts dark clothes out of a black background.
+    pictures = [picture(x[index] ** 0.6, sys.stdout) for index in chosen]
     truth = [f"is: {CLASS_NAMES[labels[index]]}" for index in chosen]
     guess = [f"said: {CLASS_NAMES[row.argmax()]} {row.max():.0%}" for row in probabilities[chosen]]
     lines = side_by_side([[*lines, caption.center(28)] for lines, caption in zip(pictures, truth)], guess)

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - a program for the terminal
 """What `python -m gemmule demo` does: load, train, evaluate, show, save."""
 
 from __future__ import annotations

@@ -121,7 +121,9 @@ def _header(arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> bytes
         "header": _header_checksum(entries, metadata),
         "tensors": {name: _checksum(array) for name, array in arrays.items()},
     }
-    fields: dict[str, Any] = {METADATA: {**metadata, CHECKSUMS: json.dumps(checksums, separators=(",", ":"))}}
+    fields: dict[str, Any] = {
+        METADATA: {**metadata, CHECKSUMS: json.dumps(checksums, separators=(",", ":"), ensure_ascii=False)}
+    }
     for name, entry in entries.items():
         fields[name] = {"dtype": entry.code, "shape": list(entry.shape), "data_offsets": [entry.begin, entry.end]}
     try:
@@ -172,8 +174,9 @@ def load_file(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict
         try:
             return _read(file, size)
         except ValueError as error:
-            raise ValueError(f"Cannot read {os.fspath(path)!r}: {error} Restore the file from a copy or write it "
-                             "again.") from error
+            raise ValueError(
+                f"Cannot read {os.fspath(path)!r}: {error} Restore the file from a copy or write it again."
+            ) from error
 
 
 def _read(file: BinaryIO, size: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -194,8 +197,10 @@ def _read_header(file: BinaryIO, size: int) -> dict[str, Any]:
         raise ValueError(f"the file is truncated: it has {size} bytes, fewer than the 8 of its header length.")
     length = int.from_bytes(file.read(8), "little")
     if length > MAX_HEADER:
-        raise ValueError(f"this is no safetensors file, or it is corrupt: it announces a header of {length} bytes; "
-                         f"the format allows {MAX_HEADER}.")
+        raise ValueError(
+            f"this is no safetensors file, or it is corrupt: it announces a header of {length} bytes; "
+            f"the format allows {MAX_HEADER}."
+        )
     if length > size - 8:
         raise ValueError(f"the file is truncated: its header takes {length} bytes and only {size - 8} follow.")
     text = file.read(length)
@@ -245,8 +250,10 @@ def _entry(name: str, field: Any) -> Entry:
         raise ValueError(f"array {name!r} has the impossible data_offsets {str(offsets)[:80]}.")
     size = DTYPES[code].itemsize * math.prod(shape)
     if size != offsets[1] - offsets[0]:
-        raise ValueError(f"array {name!r} of dtype {code} and shape {str(shape)[:80]} takes {size} bytes, but its "
-                         f"data_offsets {offsets} span {offsets[1] - offsets[0]}.")
+        raise ValueError(
+            f"array {name!r} of dtype {code} and shape {str(shape)[:80]} takes {size} bytes, but its "
+            f"data_offsets {offsets} span {offsets[1] - offsets[0]}."
+        )
     if math.prod(max(extent, 1) for extent in shape) >= 2**59:  # an empty array: NumPy multiplies the other extents
         raise ValueError(f"array {name!r} has the impossible shape {str(shape)[:80]}.")
     return Entry(code, tuple(shape), *offsets)
@@ -262,18 +269,22 @@ def _check_layout(entries: Mapping[str, Entry], data_size: int) -> None:
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != position:
             problem = "overlaps another array" if entry.begin < position else "leaves a hole before it"
-            raise ValueError(f"the header is corrupt: array {name!r} {problem} (it begins at {entry.begin}, "
-                             f"expected {position}).")
+            raise ValueError(
+                f"the header is corrupt: array {name!r} {problem} (it begins at {entry.begin}, expected {position})."
+            )
         position = entry.end
     if position > data_size:
-        raise ValueError(f"the file is truncated: its arrays take {position} bytes and only {data_size} follow the "
-                         "header.")
+        raise ValueError(
+            f"the file is truncated: its arrays take {position} bytes and only {data_size} follow the header."
+        )
     if position < data_size:
         raise ValueError(f"the file is corrupt: {data_size - position} bytes follow the last array.")
 
 
 def _checksums(entries: Mapping[str, Entry], metadata: dict[str, str]) -> dict[str, str]:
     """Takes gemmule's checksums out of the metadata, verifies the header's, and returns those of the arrays."""
+    if any(_resembles(key, CHECKSUMS) for key in metadata):  # flipped bits in the key must not switch the check off
+        raise ValueError("the header is corrupt: the key of its checksums is damaged.")
     if CHECKSUMS not in metadata:
         return {}
     text = metadata.pop(CHECKSUMS)
@@ -285,6 +296,12 @@ def _checksums(entries: Mapping[str, Entry], metadata: dict[str, str]) -> dict[s
     if header != _header_checksum(entries, metadata) or not isinstance(tensors, dict) or set(tensors) != set(entries):
         raise ValueError("the header is corrupt: its checksum does not match.")
     return tensors
+
+
+def _resembles(key: str, word: str) -> bool:
+    """Whether a few characters, but not all, have been replaced."""
+    same = sum(left == right for left, right in zip(key, word))
+    return len(key) == len(word) and len(word) // 2 <= same < len(word)
 
 
 def _read_array(file: BinaryIO, start: int, name: str, entry: Entry, checksum: str | None) -> np.ndarray:

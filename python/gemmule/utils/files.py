@@ -56,8 +56,9 @@ def _check_target(target: Path) -> None:
     if target.is_dir():
         raise IsADirectoryError(f"A file is to be written, but its path is a folder. Received: path={str(target)!r}.")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"The folder {str(target.parent)!r} does not exist. Create it before {target.name!r} "
-                                f"is written into it.")
+        raise FileNotFoundError(
+            f"The folder {str(target.parent)!r} does not exist. Create it before {target.name!r} is written into it."
+        )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,9 +8,8 @@ from typing import TextIO
 import numpy as np
 
 from gemmule.errors import received
-from gemmule.utils.progress import encodable
 
-__all__ = ["curve", "picture", "side_by_side", "table"]
+__all__ = ["curve", "encodable", "picture", "side_by_side", "table"]
 
 # One character shows two pixels, one above the other: a half block, or one of five shades for both. Each is given with
 # the brightness (top, bottom) that it stands for on a dark terminal.
@@ -19,6 +18,20 @@ _BRIGHTNESS = np.array([(0, 0), (0.25, 0.25), (0.5, 0.5), (0.75, 0.75), (1, 1), 
 _ASCII = " .:-=+*#%@"
 _MARKS = "●○◆◇"
 _ASCII_MARKS = "*o+x"
+
+
+def encodable(text: str, stream: TextIO | None) -> bool:
+    """Whether a stream can print these characters; what has no encoding (a `StringIO`, a notebook) can.
+
+    Example:
+        >>> encodable("█", open("log.txt", "w", encoding="ascii"))
+        False
+    """
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def picture(image: np.ndarray, stream: TextIO | None = None) -> list[str]:
@@ -111,9 +124,8 @@ def curve(
     grid = [[" "] * min((epochs - 1) * step + 1, width) for _ in range(height)]
     for points, mark in reversed(list(zip(values, marks))):  # the first series is drawn last, on top
         _plot(grid, points, mark, low, high)
-    return _frame(grid, low, high, epochs, "│└─" if marks is _MARKS else "|+-") + [
-        "  ".join(f"{mark} {name}" for name, mark in zip(series, marks))
-    ]
+    legend = "  ".join(f"{mark} {name}" for name, mark in zip(series, marks))
+    return [*_frame(grid, low, high, epochs, "│└─" if marks is _MARKS else "|+-"), legend]
 
 
 def _plot(grid: list[list[str]], points: np.ndarray, mark: str, low: float, high: float) -> None:
@@ -129,7 +141,7 @@ def _frame(grid: list[list[str]], low: float, high: float, epochs: int, lines: s
     """The chart with its scale on the left and its axis below."""
     labels = [f"{high:8.4f}", *[" " * 8] * (len(grid) - 2), f"{low:8.4f}"]
     rows = [f"{label} {lines[0]} {''.join(row)}".rstrip() for label, row in zip(labels, grid)]
-    ends = f"1{str(epochs):>{max(len(grid[0]) - 1, 1)}}" if epochs > 1 else "1"
+    ends = f"1{epochs!s:>{max(len(grid[0]) - 1, 1)}}" if epochs > 1 else "1"
     return [*rows, f"{'':8} {lines[1]}{lines[2] * (len(grid[0]) + 1)}", f"{'':10} {ends}"]
 
 
