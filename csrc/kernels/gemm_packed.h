@@ -13,8 +13,15 @@
 namespace gemmule::GEMMULE_ISA {
 
 constexpr int64_t kAhead = 64;             // rows of an unpacked b to prefetch: an L3 latency of tile steps
-constexpr int64_t kAheadPacked = 8;        // rows of a packed panel
-constexpr int64_t kRowsInL2 = 512 * 1024;  // bytes of packed a at a time: half of a common L2
+constexpr int64_t kOutInL2 = 1024 * 1024;  // bytes of out up to which its sums need no fetching
+constexpr int64_t kAheadPacked = 16;       // rows of a packed panel
+
+// Bytes of packed a at a time, about half of L2: processors with AVX-512 have a megabyte or more.
+#if defined(__AVX512F__)
+constexpr int64_t kRowsInL2 = 640 * 1024;
+#else
+constexpr int64_t kRowsInL2 = 256 * 1024;
+#endif
 
 template <class T>
 Epilogue<T> epilogue_of(const GemmPlan& p, const GemmOperands<T>& m) {
@@ -127,7 +134,7 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
   constexpr int C = kTileColumns<T>;
   const int64_t depth = block.k1 - block.k0;
   const bool whole = p.depth_blocks == 1;
-  const bool far = block.k0 > 0 && p.M * p.N * static_cast<int64_t>(sizeof(T)) > 2 * kRowsInL2;
+  const bool far = block.k0 > 0 && p.M * p.N * static_cast<int64_t>(sizeof(T)) > kOutInL2;
   Epilogue<T> epilogue = epilogue_of(p, m);
   if (whole) epilogue.bias = nullptr;  // the tiles add it
   TileJob<T> job;
