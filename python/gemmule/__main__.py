@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("config", help="print version, processor level, threads and backend")
     demo = commands.add_parser("demo", help="train a network on Fashion-MNIST and show what it learned")
-    demo.add_argument("--epochs", type=_positive, help="passes over the data (default: 10 on the full set, 20 else)")
+    demo.add_argument("--epochs", type=_positive, help="passes over the data (default: 10 on the full set, else 12)")
     demo.add_argument("--data", choices=("auto", "sample", "full"), default="auto",
                       help="'full' is all of Fashion-MNIST, downloaded if need be; 'sample' the 5,000 images that come "
                       "with gemmule; 'auto' the full set if it is on this machine (default)")  # fmt: skip
