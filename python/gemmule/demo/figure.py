@@ -33,7 +33,8 @@ def save(
     figure = Figure(figsize=(13, 9.5), dpi=110, layout="constrained")
     figure.suptitle(f"Fashion-MNIST, 784-300-100-10: {(predicted == labels).mean():.2%} of the test images right",
                     fontsize=15, color=INK)  # fmt: skip
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.35, 1), hspace=0.04)
+    panels: Any = figure.subfigures(2, 1, height_ratios=(1.35, 1), hspace=0.04)
+    upper, lower = panels
     left, right = upper.subfigures(1, 2, width_ratios=(1, 1.15))
     _curves(left, history)
     _confusion(right, confusion(labels, predicted))

@@ -33,7 +33,7 @@ def worst(labels: np.ndarray, probabilities: np.ndarray, count: int) -> np.ndarr
 def text(history: dict[str, list[float]], x: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> str:
     """Learning curve, test accuracy, confusion table and misclassified pictures."""
     predicted = probabilities.argmax(axis=1)
-    accuracies = {name: history[name] for name in ("accuracy", "val_accuracy") if name in history}
+    accuracies = {name: values for name, values in history.items() if name in ("accuracy", "val_accuracy")}
     right = int((predicted == labels).sum())
     sections = [
         ["", "Learning curve", "", *curve(accuracies, stream=sys.stdout)],

@@ -31,7 +31,7 @@ MAX_RANK = 32  # of arrays in every NumPy version supported
 CHECKSUMS = "gemmule.checksums"
 METADATA = "__metadata__"
 BFLOAT16 = "BF16"
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), BFLOAT16: np.dtype("<u2"),
     "I64": np.dtype("<i8"), "I32": np.dtype("<i4"), "I16": np.dtype("<i2"), "I8": np.dtype("i1"),
     "U64": np.dtype("<u8"), "U32": np.dtype("<u4"), "U16": np.dtype("<u2"), "U8": np.dtype("u1"),

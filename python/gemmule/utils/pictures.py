@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 import numpy as np
@@ -93,7 +93,7 @@ def side_by_side(pictures: Sequence[Sequence[str]], captions: Sequence[str] | No
 
 
 def curve(
-    series: dict[str, Sequence[float]], height: int = 10, width: int = 60, stream: TextIO | None = None
+    series: Mapping[str, Sequence[float]], height: int = 10, width: int = 60, stream: TextIO | None = None
 ) -> list[str]:
     """Draws a line chart of a few series over 1, 2, 3, ... (the epochs of a training run).
 
