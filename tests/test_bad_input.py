@@ -1,4 +1,4 @@
-"""What a newcomer gets wrong, end to end: the whole sentence each mistake is answered with, and what works after all."""
+"""What a newcomer gets wrong, end to end: the whole answer to each mistake, and what works after all."""
 
 import numpy as np
 import pytest

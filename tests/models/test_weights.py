@@ -86,7 +86,7 @@ def test_all_differences_are_listed_and_nothing_is_loaded(path):
     model = gm.Sequential([gm.Input((4,)), Dense(5), Dense(2, name="out")])
     before = model.get_weights()
     message = (
-        f"{str(path)!r} does not hold the weights of \"sequential\"; nothing was loaded. "
+        f'{str(path)!r} does not hold the weights of "sequential"; nothing was loaded. '
         "Missing in the file: out/kernel; out/bias. Not in the model: other/bias. "
         "Other shapes or types: dense/bias: model (5,) float32, file (6,) float64. "
         "Make the model with the layers it had when it was saved, or pass skip_mismatch=True to load what fits."
@@ -127,9 +127,7 @@ def test_refused():
     )
     with pytest.raises(ValueError, match=exactly(message)):
         make().save_weights("my.weights.h5")
-    message = (
-        'There are no weights to save in "sequential_1" (not built yet: call build(), or call it on data, first).'
-    )
+    message = 'There are no weights to save in "sequential_1" (not built yet: call build(), or call it on data, first).'
     with pytest.raises(ValueError, match=exactly(message)):
         gm.Sequential([Dense(3)]).save_weights("x.safetensors")
     with pytest.raises(ValueError, match=r'There are no weights to save in "sequential_2".'):

@@ -34,7 +34,8 @@ Y = (X[:, 0] > 0).astype(np.int32)
 def compiled(*hidden, **kwargs):
     gm.utils.set_random_seed(1)
     model = gm.Sequential([gm.Input((6,)), *hidden, gm.layers.Dense(2, activation="softmax")])
-    model.compile(gm.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"], **kwargs)
+    optimizer = gm.optimizers.SGD(0.1, momentum=0.9)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], **kwargs)
     return model
 
 
