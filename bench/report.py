@@ -1,7 +1,12 @@
-"""Tables of benchmark results, for the terminal and for Markdown."""
+"""Tables of benchmark results, for the terminal and for Markdown.
+
+python -m bench.report models.json ops.json gemm.json > bench/RESULTS.md
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 
@@ -62,6 +67,24 @@ def show_figures(figures: list[dict[str, Any]]) -> None:
         print(f"  {figure['title']}: {figure['value']}   (asked: {figure['asked']}){mark}")
 
 
+def products(document: dict[str, Any]) -> str:
+    """The matrix products of `bench.gemm_compare` as a Markdown table."""
+    rows = document["products"]
+    libraries = [name for name in ("gemmule", "mkl", "openblas") if name in rows[0]]
+    head = " | ".join(libraries)
+    lines = [
+        f"| product, M×N×K | {head} | MKL / gemmule | OpenBLAS / gemmule |",
+        "| --- |" + " --- |" * (len(libraries) + 2),
+    ]
+    for row in rows:
+        cells = [f"{row[name]['median_us']:.1f} µs ({row[name]['gflops']:.0f} GFLOP/s)" for name in libraries]
+        own = row["gemmule"]["median_us"]
+        ratios = [f"{row[peer]['median_us'] / own:.2f}×" if peer in row else "" for peer in ("mkl", "openblas")]
+        shape = "×".join(map(str, row["shape"]))
+        lines.append(f"| {row['name']} {row['kind']} {shape} | " + " | ".join(cells + ratios) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def markdown(document: dict[str, Any]) -> str:
     """The document as Markdown tables."""
     about = document["machine"]
@@ -69,7 +92,7 @@ def markdown(document: dict[str, Any]) -> str:
     lines = [
         f"Machine: {about['processor']}, {about['cores']} cores, {about['system']}, Python {about['python']}. "
         f"Measured peak: {about['gflops']:.0f} GFLOP/s on all cores, {about['gflops_1']:.0f} on one; copies "
-        + ", ".join(f"{rate:.0f} GB/s at {size / 2**20:g} MB" for size, rate in about["copy"].items())
+        + ", ".join(f"{rate:.0f} GB/s at {int(size) / 2**20:g} MB" for size, rate in about["copy"].items())
         + ".",
         "",
         "| library | versions | threads |",
@@ -79,7 +102,7 @@ def markdown(document: dict[str, Any]) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in answer["versions"].items())
         lines.append(f"| {library} | {versions} | {answer['threads']} |")
     columns = list(libraries)
-    lines += ["", "Median (minimum) of interleaved runs; × is the peer's median over gemmule's.", ""]
+    lines += ["", "× is the peer's median over gemmule's: above 1, gemmule is faster.", ""]
     lines.append("| case | " + " | ".join(columns) + " | rate | share of peak | best peer |")
     lines.append("| --- |" + " --- |" * (len(columns) + 3))
     for row in document["results"]:
@@ -97,3 +120,27 @@ def markdown(document: dict[str, Any]) -> str:
         lines += ["", "| figure | measured | asked |", "| --- | --- | --- |"]
         lines += [f"| {f['title']} | {f['value']} | {f['asked']} |" for f in document["figures"]]
     return "\n".join(lines) + "\n"
+
+
+TITLES = {
+    "models": "Models",
+    "ops": "Ops, one by one",
+    "products": "Matrix products, looped in C, nothing packed before",
+}
+
+
+def main() -> None:
+    """Joins the JSON files of several runs into one page."""
+    print(
+        "# Results\n\nMedians, and minima in brackets, of interleaved runs; default threads of each library, float32."
+    )
+    for path in sys.argv[1:]:
+        with open(path) as file:
+            document = json.load(file)
+        kind = document.get("what", "products")
+        print(f"\n## {TITLES[kind]}\n")
+        print(products(document) if kind == "products" else markdown(document), end="")
+
+
+if __name__ == "__main__":
+    main()
