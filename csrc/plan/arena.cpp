@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 
 #if defined(__linux__)
@@ -13,7 +12,7 @@ namespace gemmule {
 
 namespace {
 
-constexpr int64_t kHugePage = int64_t{2} << 20;
+constexpr int64_t kPage = 4096, kHugePage = int64_t{2} << 20;
 
 // Consecutive arena addresses that differ by a multiple of 4096 collide in the L1 cache when two buffers are read in
 // step; one extra line between buffers takes them apart.
@@ -47,16 +46,34 @@ int64_t lay_out(std::vector<Lifetime*>& buffers) {
   return total;
 }
 
-Arena::Arena(int64_t bytes) : bytes_(bytes) {
-  const int64_t alignment = bytes >= kHugePage ? kHugePage : 4096;
-  const int64_t rounded = std::max<int64_t>((bytes + alignment - 1) / alignment * alignment, alignment);
-  data_ = static_cast<char*>(std::aligned_alloc(alignment, rounded));
-  if (data_ == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
-  if (alignment == kHugePage) madvise(data_, rounded, MADV_HUGEPAGE);
-#endif
+
+// Straight from the system, and back to it: malloc would keep the holes that plans of many sizes leave behind.
+Arena::Arena(int64_t bytes) : bytes_(bytes) {
+  const int64_t alignment = bytes >= kHugePage ? kHugePage : kPage;
+  mapped_ = std::max((bytes + alignment - 1) / alignment * alignment, alignment);
+  const int64_t spare = alignment - kPage;
+  void* block = mmap(nullptr, mapped_ + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (block == MAP_FAILED) throw std::bad_alloc();
+  const int64_t skipped = -reinterpret_cast<intptr_t>(block) & (alignment - 1);
+  data_ = static_cast<char*>(block) + skipped;
+  if (skipped > 0) munmap(block, skipped);
+  if (spare > skipped) munmap(data_ + mapped_, spare - skipped);
+  if (alignment == kHugePage) madvise(data_, mapped_, MADV_HUGEPAGE);
+}
+
+Arena::~Arena() { munmap(data_, mapped_); }
+
+#else
+
+Arena::Arena(int64_t bytes) : bytes_(bytes) {
+  mapped_ = std::max((bytes + kPage - 1) / kPage * kPage, kPage);
+  data_ = static_cast<char*>(std::aligned_alloc(kPage, mapped_));
+  if (data_ == nullptr) throw std::bad_alloc();
 }
 
 Arena::~Arena() { std::free(data_); }
+
+#endif
 
 }  // namespace gemmule

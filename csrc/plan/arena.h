@@ -30,6 +30,7 @@ class Arena {
  private:
   char* data_;
   int64_t bytes_;
+  int64_t mapped_;  // whole pages
 };
 
 }  // namespace gemmule

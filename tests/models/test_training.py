@@ -186,6 +186,7 @@ def test_ctrl_c_leaves_a_usable_model_and_the_finished_epochs():
     script = textwrap.dedent("""
         import os, signal, threading, time
         import numpy as np, gemmule as gm
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         x = np.random.default_rng(0).normal(size=(20000, 200)).astype("float32")
         y = (x[:, 0] > 0).astype("int32")
         model = gm.Sequential([gm.Input((200,)), gm.layers.Dense(300, activation="relu"), gm.layers.Dense(2, activation="softmax")])
@@ -288,3 +289,124 @@ def test_memory_report_counts_parameters():
     assert report["parameters"] == 4 * model.count_params()
     assert report["total"] == report["parameters"] + report["gradients_and_slots"] + report["arenas"]
     assert report["arenas"] > 0
+
+
+class Tracking(gm.Model):
+    """The usual custom step: metrics of its own, reported by name."""
+
+    def __init__(self, as_number=False):
+        super().__init__()
+        self.dense = gm.layers.Dense(5)
+        self.tracker = gm.metrics.Mean(name="loss")
+        self.as_number = as_number
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def train_step(self, data):
+        x, y = data
+        with gm.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        if self.as_number:
+            return {"loss": float(loss)}
+        self.tracker.update_state(loss)
+        return {"loss": self.tracker.result()}
+
+
+@pytest.mark.parametrize("as_number", [False, pytest.param(True, marks=pytest.mark.filterwarnings("ignore"))])
+def test_what_a_custom_step_returns_is_logged_under_its_name(as_number):
+    histories = []
+    for eager in (False, True):
+        gm.utils.set_random_seed(5)
+        model = Tracking(as_number)
+        model.compile("sgd", gm.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=eager)
+        histories.append(model.fit(X, Y, batch_size=100, epochs=4, shuffle=False, verbose=0).history["loss"])
+        assert set(model.history.history) == {"loss"}
+    assert histories[0] == histories[1]
+    assert 0 < histories[0][-1] < histories[0][0]
+
+
+def test_own_metrics_start_anew_in_each_epoch():
+    model = Tracking()
+    model.compile(gm.optimizers.SGD(0.0), gm.losses.SparseCategoricalCrossentropy(from_logits=True))
+    first, second = model.fit(X, Y, batch_size=200, epochs=2, verbose=0).history["loss"]
+    assert first == pytest.approx(second)
+    assert float(model.tracker._sums[1]) == 1
+
+
+def test_evaluation_does_not_repeat_what_the_training_step_returned():
+    class Extra(gm.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = gm.layers.Dense(5, activation="softmax")
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def train_step(self, data):
+            super().train_step(data)
+            return {"extra": gm.ops.convert_to_tensor(3.0)}
+
+    model = Extra()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert set(model.fit(X, Y, verbose=0, validation_data=(X, Y)).history) == {"extra", "loss", "val_loss"}
+    assert set(model.evaluate(X, Y, verbose=0, return_dict=True)) == {"loss"}
+
+
+def test_steps_return_single_numbers():
+    class Wrong(Tracking):
+        def train_step(self, data):
+            super().train_step(data)
+            return {"loss": gm.ops.zeros((3,))}
+
+    model = Wrong()
+    model.compile("sgd", gm.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match="must return one number for each name of the logs"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_losses_that_do_not_reduce_are_refused():
+    model = gm.Sequential([gm.layers.Dense(2)])
+    model.compile("sgd", gm.losses.MeanSquaredError(reduction="none"))
+    with pytest.raises(ValueError, match="Training needs one number as its loss"):
+        model.fit(X, X[:, :2], verbose=0)
+
+
+def test_random_counters_stay_where_they_were_when_a_batch_fails():
+    def trained():
+        gm.utils.set_random_seed(1)
+        model = gm.Sequential([gm.Input((20,)), gm.layers.Dropout(0.3), gm.layers.Dense(1)])
+        model.compile(gm.optimizers.SGD(0.01), "mse")
+        model.fit(X, X[:, :1], verbose=0, shuffle=False, epochs=2)
+        return model
+
+    one, two = trained(), trained()
+    with pytest.raises(NonFiniteError, match="mean_squared_error"):
+        two.fit(X, np.full((200, 1), 1e30), verbose=0, shuffle=False)
+    for model in (one, two):
+        model.fit(X, X[:, :1], verbose=0, shuffle=False)
+    assert digest(one) == digest(two)
+
+
+def test_searching_for_a_failure_never_updates():
+    spoiled = iter([np.inf] + [0.0] * 99)
+
+    class Spoil(gm.layers.Layer):
+        def call(self, inputs, training=None):
+            return inputs + np.float32(next(spoiled)) if training else inputs
+
+    model = gm.Sequential([gm.Input((20,)), Spoil(), gm.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    before = digest(model)
+    with pytest.raises(NonFiniteError, match="did not show where"):
+        model.fit(X, X[:, :1], verbose=0)
+    assert digest(model) == before
+
+
+@pytest.mark.parametrize("make_one", [gm.optimizers.Adam, gm.metrics.Mean])
+def test_state_that_plans_point_to_is_not_copied(make_one):
+    import copy
+
+    with pytest.raises(TypeError, match="cannot be copied or pickled"):
+        copy.deepcopy(make_one())

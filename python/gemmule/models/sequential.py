@@ -191,8 +191,10 @@ class Sequential(Model):
     def _checked(self, inputs: Any) -> Tensor:
         if not self._stack:
             raise ValueError(f'Sequential model "{self.name}" has no layers. Call model.add(layer) first.')
+        if not isinstance(inputs, (Tensor, list, tuple, Mapping)):
+            raise TypeError(f'Sequential model "{self.name}" takes an array or a tensor.{received(inputs=inputs)}')
         if not isinstance(inputs, Tensor):
-            count = len(inputs) if isinstance(inputs, (list, tuple, Mapping)) else 0
+            count = len(inputs)
             raise ValueError(
                 f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or subclass '
                 f"gm.Model.{received(shapes=map_tensors(lambda t: t.shape, inputs))}"
