@@ -173,3 +173,45 @@ def test_variables_change_in_place():
     np.testing.assert_array_equal(v, [3.5, 4.5])
     with pytest.raises(ValueError, match="has shape \\(2,\\)"):
         v.assign([1.0])
+
+
+def test_gradient_penalty_raises_though_the_inner_source_is_no_variable():
+    w, x = gm.Variable(2.0), gm.ops.convert_to_tensor(3.0)
+    with gm.GradientTape() as outer:
+        with gm.GradientTape() as inner:
+            inner.watch(x)
+            y = w * x * x
+        slope = inner.gradient(y, x)
+        penalty = slope * slope
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        outer.gradient(penalty, w)
+
+
+def test_watched_probabilities_get_a_gradient():
+    p = gm.ops.softmax(gm.ops.convert_to_tensor([[1.0, 2.0, 3.0]]))
+    with gm.GradientTape() as tape:
+        tape.watch(p)
+        loss = gm.losses.sparse_categorical_crossentropy(np.array([1]), p)
+    expected = 1 - np.array([0, 1 / float(p[0, 1]), 0])
+    np.testing.assert_allclose(tape.gradient(loss, p).numpy()[0], expected, rtol=1e-5)
+
+
+def test_variables_are_copied_as_variables():
+    import copy
+
+    from gemmule.memory import is_persistent
+
+    w = gm.Variable([1.0, 2.0], trainable=False, name="w")
+    other = copy.deepcopy(w)
+    w.assign([0.0, 0.0])
+    assert other.numpy().tolist() == [1.0, 2.0]
+    assert (other.name, other.trainable) == ("w", False)
+    assert is_persistent(other.array)
+
+
+def test_assigned_values_keep_the_type_of_the_variable():
+    w = gm.Variable([1, 2], dtype="int32")
+    w.assign(np.array([3.7, 4.2]))
+    assert (w.dtype, w.numpy().tolist()) == ("int32", [3, 4])
+    with pytest.raises(TypeError, match="holds real numbers"):
+        w.assign(np.array([1j, 2]))

@@ -97,7 +97,7 @@ def test_messages():
         initializers.VarianceScaling(mode="fan")
     with pytest.raises(ValueError, match=r"scale must be positive. Received: scale=0."):
         initializers.VarianceScaling(scale=0)
-    with pytest.raises(ValueError, match="A seed is a non-negative integer or None"):
+    with pytest.raises(ValueError, match=r"A seed is an integer from 0 to 2\*\*63 - 1, or None"):
         initializers.HeNormal(seed=-1)
     with pytest.raises(ValueError, match=r"HeNormal gives floating numbers. Received: dtype='int32'."):
         initializers.HeNormal()((2, 2), dtype="int32")

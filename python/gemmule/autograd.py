@@ -146,6 +146,7 @@ class GradientTape:
                     "Convert it first: x = gm.ops.convert_to_tensor(x, dtype='float32')."
                 )
             self._tracked[id(one)] = one
+            one.logits = None  # a loss that went back to the logits would pass by what is watched
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in the order of their first use."""
@@ -205,10 +206,11 @@ class GradientTape:
         seeds = [np.asarray(g) for g in _flatten(output_gradients)] if output_gradients is not None else None
         flat = _flatten(sources)
         found = self.gradient_arrays(targets, flat, seeds)
+        used = [*flat, *(tensor for node in self._nodes for tensor in node.inputs)] if len(_local.tapes) else flat
         if not self._persistent:
             self._nodes.clear()
         results = [_wrap(source, array, unconnected_gradients) for source, array in zip(flat, found, strict=True)]
-        _poison_outer_tapes(self, flat, [r for r in results if r is not None])
+        _poison_outer_tapes(self, used, [r for r in results if r is not None])
         iterator = iter(results)
         return _pack_like(sources, iterator)
 
@@ -331,7 +333,7 @@ def _wrap(source: Tensor, array: np.ndarray | None, unconnected: str) -> Tensor 
     return Tensor(np.zeros(source.shape, source.dtype)) if unconnected == "zero" else None
 
 
-def _poison_outer_tapes(inner: GradientTape, sources: Sequence[Tensor], results: Sequence[Tensor]) -> None:
+def _poison_outer_tapes(inner: GradientTape, used: Sequence[Tensor], results: Sequence[Tensor]) -> None:
     """Second derivatives do not exist here: an outer tape that runs into this gradient has to say so, not give 0."""
 
     def refuse(grad: Gradients) -> None:
@@ -343,7 +345,7 @@ def _poison_outer_tapes(inner: GradientTape, sources: Sequence[Tensor], results:
     for tape in _local.tapes:
         if tape is inner:
             continue
-        inputs = tuple(source for source in sources if tape._tracks(source))
+        inputs = tuple({id(tensor): tensor for tensor in used if tape._tracks(tensor)}.values())
         if inputs:
             for result in results:
                 tape._append(Node("gradient", result, inputs, refuse))

@@ -12,6 +12,7 @@ from gemmule.errors import did_you_mean, received
 
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "int32", "int64", "uint8", "bool")
+_MOST_THREADS = 4096  # more than any machine has: a slip must not end the process for want of stacks
 _floatx = "float32"
 
 
@@ -67,8 +68,10 @@ def set_num_threads(threads: int | None) -> None:
     if threads is None:
         _native.set_num_threads(0)
         return
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"The number of threads must be a positive integer, or None.{received(threads=threads)}")
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(
+            f"The number of threads must be an integer from 1 to {_MOST_THREADS}, or None.{received(threads=threads)}"
+        )
     _native.set_num_threads(int(threads))
 
 

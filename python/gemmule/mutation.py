@@ -1,14 +1,18 @@
-"""Counts changes of plain Python attributes of layers, losses and optimizers.
+"""Counts changes of plain Python attributes of layers, losses, metrics and optimizers.
 
-A plan bakes in numbers such as `layer.negative_slope`. When one of them changes, the model looks up, or records,
-another plan; as long as this counter stands still it need not even look.
+A plan bakes in numbers such as `layer.negative_slope`. When one of them changes, the model records another plan; as
+long as this counter stands still it need not even look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-SCALARS = (bool, int, float, str, tuple, type(None))
+import numpy as np
+
+SCALARS = (bool, int, float, str, type(None), np.generic)
+PLAIN = (*SCALARS, tuple, list, Mapping, np.ndarray)  # what a step can bake in by value
 _version = 0
 
 
@@ -18,29 +22,50 @@ def version() -> int:
 
 
 class Watched:
-    """Base class whose plain public attributes are watched, except those a step does not depend on."""
+    """Base class whose attributes are watched, except those a step does not depend on."""
 
     _unwatched: frozenset[str] = frozenset()
+    _copyable = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         note_change(self, name, value)
         object.__setattr__(self, name, value)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not self._copyable:
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind} cannot be copied or pickled: its state lies in memory that recorded steps point to. "
+                f"Make another one: {kind}.from_config(the_first.get_config())."
+            )
+        return super().__reduce_ex__(protocol)
+
 
 def note_change(owner: Any, name: str, value: Any) -> None:
     """Counts the assignment if it changes an attribute that was there before."""
     global _version
-    if name[0] == "_" or not isinstance(value, SCALARS) or name in owner._unwatched:
-        return
-    if name in owner.__dict__ and owner.__dict__[name] != value:
+    if name in owner.__dict__ and name not in owner._unwatched and _changes(owner.__dict__[name], value):
         _version += 1
 
 
-def fingerprint(*owners: Any) -> tuple[Any, ...]:
-    """The plain public attributes of some objects: what a plan of theirs has baked in."""
-    return tuple(
-        (name, value)
-        for owner in owners
-        for name, value in vars(owner).items()
-        if name[0] != "_" and isinstance(value, SCALARS) and name not in owner._unwatched
-    )
+def _changes(before: Any, value: Any) -> bool:
+    """Whether a step that baked in `before` may have to be recorded anew.
+
+    Numbers and arrays count by value, functions and layers by identity. Other objects, such as a tensor that `call`
+    keeps for somebody to look at, do not count.
+    """
+    if before is value:
+        return False
+    if callable(before) or callable(value):
+        return True
+    if isinstance(before, np.ndarray) and isinstance(value, np.ndarray):
+        return before.dtype != value.dtype or before.shape != value.shape or before.tobytes() != value.tobytes()
+    if isinstance(before, Mapping) and isinstance(value, Mapping):
+        return list(before) != list(value) or any(_changes(before[key], value[key]) for key in value)
+    if isinstance(before, (tuple, list)) and isinstance(value, (tuple, list)):
+        return len(before) != len(value) or any(map(_changes, before, value))
+    if isinstance(before, SCALARS) and isinstance(value, SCALARS):
+        return type(before) is not type(value) or bool(before != value)
+    if before is None or value is None:
+        return isinstance(before, PLAIN) and isinstance(value, PLAIN)
+    return isinstance(before, PLAIN) or isinstance(value, PLAIN)

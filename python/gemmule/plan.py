@@ -1,9 +1,9 @@
 """Record a step twice, then replay it without Python.
 
 A `StepFunction` runs its body eagerly the first two times and listens to the backend calls. When both lists are the
-same, they become a plan: temporaries get places in one arena, persistent arrays keep their addresses, and what the caller may
-swap between runs (data sets, index lists, outputs) are *feeds*. When the lists differ, or the body reads a value in
-between, the step goes on eagerly and says so once.
+same, they become a plan: temporaries get places in one arena, persistent arrays keep their addresses, and what the
+caller may swap between runs (data sets, index lists, outputs) are *feeds*. When the lists differ, or the body reads a
+value in between, the step goes on eagerly and says so once.
 """
 
 from __future__ import annotations
@@ -63,6 +63,17 @@ def _object_to_reads(tensor: Tensor, how: str) -> None:
 add_read_guard(_object_to_reads)
 
 
+def refuse_replay(problem: str) -> None:
+    """Says that the step this thread records, if any, does something a replay would not repeat.
+
+    Args:
+        problem: what it does, for the warning.
+    """
+    recording: Recording | None = getattr(_local, "recording", None)
+    if recording is not None:
+        recording.object(problem)
+
+
 class _Buffers:
     """Names the memory of a list of calls: persistent, feed, constant or temporary, in order of appearance."""
 
@@ -112,25 +123,35 @@ class _Located:
         self.calls = recording.calls
         self.buffers = _Buffers(feeds)
         self.operands: list[tuple[list[Operand], list[Operand]]] = []
+        self.values: list[bytes] = []  # of constants, now: an array may be filled anew in place before the next step
         for call in self.calls:
             inputs = [self.buffers.locate(array, False) for array in call.inputs]
             self.operands.append(([self.buffers.locate(array, True) for array in call.outputs], inputs))
+        self._forms = [_form(call) for call in self.calls]
+        self.values = [constant.tobytes() for constant in self.buffers.constants]
+
+    def let_go(self) -> None:
+        """Forgets data and temporaries; what is left can still be compared."""
+        self.calls = []
+        labels, owners = self.buffers.labels, self.buffers.owners
+        self.buffers.owners = {key: owners[key] for key in owners if labels[key][0] != "temporary"}
 
     def difference(self, other: _Located) -> str:
         """Why two recordings are not the same step, or `""`."""
-        if len(self.calls) != len(other.calls):
-            return f"the step made {len(self.calls)} kernel calls the first time and {len(other.calls)} the second"
-        for a, b, where_a, where_b in zip(self.calls, other.calls, self.operands, other.operands, strict=True):
-            if a.name != b.name or a.attributes != b.attributes or where_a != where_b or _forms(a) != _forms(b):
-                return f"kernel call {a.name!r} changed from one step to the next"
-        for before, after in zip(self.buffers.constants, other.buffers.constants, strict=True):
-            if before.dtype != after.dtype or before.tobytes() != after.tobytes():
-                return "a NumPy array used by the step changed its values from one step to the next"
+        counts = len(self._forms), len(other._forms)
+        if counts[0] != counts[1]:
+            return f"the step made {counts[0]} kernel calls the first time and {counts[1]} the second"
+        for a, b, where_a, where_b in zip(self._forms, other._forms, self.operands, other.operands, strict=True):
+            if a != b or where_a != where_b:
+                return f"kernel call {a[0]!r} changed from one step to the next"
+        if self.values != other.values:
+            return "a NumPy array used by the step changed its values from one step to the next"
         return ""
 
 
-def _forms(call: Call) -> list[Any]:
-    return [None if a is None else (a.shape, a.dtype) for a in (*call.outputs, *call.inputs)]
+def _form(call: Call) -> tuple[Any, ...]:
+    arrays = [None if a is None else (a.shape, a.dtype) for a in (*call.outputs, *call.inputs)]
+    return call.name, call.attributes, arrays
 
 
 class NativePlan:
@@ -193,17 +214,25 @@ class NativePlan:
 
 
 class ReferencePlan:
-    """Replays the same calls with the NumPy twins, on the arrays they were recorded with."""
+    """Replays the same calls with the NumPy twins, with temporaries of its own."""
 
     def __init__(self, located: _Located, feeds: Mapping[str, np.ndarray]) -> None:
-        self._calls, self._operands = located.calls, located.operands
+        self._operands = located.operands
         self._bound = dict(feeds)
         self._lock = threading.Lock()
-        self.arena_bytes = sum(
-            owner.nbytes
-            for key, owner in located.buffers.owners.items()
-            if located.buffers.labels[key][0] == "temporary"
-        )
+        blocks = {
+            label: np.empty(located.buffers.owners[key].nbytes, np.uint8)
+            for key, label in located.buffers.labels.items()
+            if label[0] == "temporary"
+        }
+        self._calls = [
+            call._replace(
+                outputs=tuple(_moved(array, operand, blocks) for array, operand in zip(call.outputs, outputs)),
+                inputs=tuple(_moved(array, operand, blocks) for array, operand in zip(call.inputs, inputs)),
+            )
+            for call, (outputs, inputs) in zip(located.calls, located.operands, strict=True)
+        ]
+        self.arena_bytes = sum(block.nbytes for block in blocks.values())
 
     def bind(self, name: str, array: np.ndarray) -> None:
         """Replaces a feed by another array of the same row shape and type."""
@@ -255,6 +284,13 @@ class ReferencePlan:
         return bound
 
 
+def _moved(array: np.ndarray | None, operand: Operand, blocks: Mapping[Any, np.ndarray]) -> np.ndarray | None:
+    """The operand in a plan's own memory, if it is a temporary: tensors of the recorded step stay what they were."""
+    if array is None or operand is None or operand[0] not in blocks:
+        return array
+    return np.ndarray(array.shape, array.dtype, blocks[operand[0]], operand[1])
+
+
 class StepFunction:
     """A step that starts eagerly and becomes a plan.
 
@@ -264,6 +300,10 @@ class StepFunction:
         eager: never record (`run_eagerly=True`).
         strict: raise `PlanError` instead of warning when the step cannot be recorded (`jit_compile=True`).
         name: what the warning calls the step.
+
+    Attributes:
+        gave_up: whether recording it failed, so that it never becomes a plan.
+        plan: the plan, once there is one.
     """
 
     def __init__(
@@ -276,7 +316,8 @@ class StepFunction:
     ) -> None:
         self.body, self.feeds = body, dict(feeds)
         self._eager, self._strict, self._name = eager, strict, name
-        self._first: Recording | None = None
+        self.gave_up = False
+        self._first: _Located | None = None
         self.advances: list[tuple[np.ndarray, int]] = []
         self.plan: NativePlan | ReferencePlan | None = None
 
@@ -309,6 +350,7 @@ class StepFunction:
     def _run_eagerly(self) -> int:
         recording = Recording()
         version = mutation.version()
+        around = getattr(_local, "recording", None)  # a step may predict with another model
         _local.recording = None if self._eager else recording
         try:
             with listening(recording.hear):
@@ -316,7 +358,7 @@ class StepFunction:
         except GuardTripped as tripped:
             return tripped.code
         finally:
-            _local.recording = None
+            _local.recording = around
             self.advances = recording.advances()
         if not self._eager:
             if mutation.version() != version:
@@ -332,19 +374,20 @@ class StepFunction:
     def _consider(self, recording: Recording) -> None:
         if recording.problem:
             return self._give_up(recording.problem)
-        if self._first is None:
-            self._first = recording
-            self._first_feeds = dict(self.feeds)
-            return None
         located = _Located(recording, self.feeds)
-        if difference := _Located(self._first, self._first_feeds).difference(located):
+        if self._first is None:
+            located.let_go()
+            self._first = located
+            return None
+        if difference := self._first.difference(located):
             return self._give_up(difference)
         self.plan = (NativePlan if backend() == "native" else ReferencePlan)(located, self.feeds)
         self._first = None
         return None
 
     def _give_up(self, problem: str) -> None:
-        self._eager, self._first = True, None
+        self._first = None
+        self._eager = self.gave_up = not self._strict
         message = f"{self._name} cannot be replayed and runs eagerly, which is slower: {problem}."
         if self._strict:
             raise PlanError(

@@ -68,8 +68,8 @@ class Stream:
             self.key[:] = (_session_seed(), _Session.streams, 0)
             _Session.streams += 1
         else:
-            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-                raise ValueError(f"A seed is a non-negative integer or None.{received(seed=seed)}")
+            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+                raise ValueError(f"A seed is an integer from 0 to 2**63 - 1, or None.{received(seed=seed)}")
             self.key[:] = (int(seed), 2**63, 0)
 
     def advance(self) -> None:

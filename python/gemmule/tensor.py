@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemmule import naming
+from gemmule.backend import execute
 from gemmule.errors import describe, received
 from gemmule.memory import persistent
 
@@ -134,7 +135,7 @@ class Tensor:
         return id(self)
 
     def __repr__(self) -> str:
-        values = np.array2string(self.array, precision=4, threshold=20, separator=", ")
+        values = np.array2string(self._read("print"), precision=4, threshold=20, separator=", ")
         return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype}\n{values}>"
 
 
@@ -181,33 +182,41 @@ class Variable(Tensor):
         return self
 
     def assign(self, value: Any) -> Variable:
-        """Replaces the values, in place.
+        """Replaces the values, in place. Inside a recorded step it is recorded, too.
 
         Raises:
             ValueError: if the shapes differ.
+            TypeError: for what is not made of real numbers.
         """
-        values = np.asarray(value)
+        values = value.array if isinstance(value, Tensor) else np.asarray(value)
+        if values.dtype.kind not in "fiub":
+            raise TypeError(f'Variable "{self.path}" holds real numbers.{received(value=value, dtype=values.dtype)}')
         if values.shape != self.shape:
             raise ValueError(
                 f'Variable "{self.path}" has shape {self.shape}; a value of another shape cannot be assigned to it.'
                 f"{received(shape=values.shape)}"
             )
-        self._array[...] = values
+        if not isinstance(value, Tensor):
+            values = np.array(values, self.dtype, order="C")  # a copy: a recorded step must not see later changes
+        execute("assign", [self._array], [values])
         return self
 
     def assign_add(self, value: Any) -> Variable:
         """Adds in place."""
-        return self.assign(self._array + np.asarray(value))
+        return self.assign(self + value)
 
     def assign_sub(self, value: Any) -> Variable:
         """Subtracts in place."""
-        return self.assign(self._array - np.asarray(value))
+        return self.assign(self - value)
 
     def move_to(self, array: np.ndarray, owner: object) -> None:
         """Continues in another block of memory; done once, when a model packs its parameters."""
         array[...] = self._array
         self._array = array
         self._layout_owner = owner
+
+    def __reduce__(self) -> Any:
+        return type(self), (self._array.copy(), None, None, self.trainable, self.name)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path} " + super().__repr__().split(" ", 1)[1]

@@ -189,7 +189,8 @@ def test_ctrl_c_leaves_a_usable_model_and_the_finished_epochs():
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         x = np.random.default_rng(0).normal(size=(20000, 200)).astype("float32")
         y = (x[:, 0] > 0).astype("int32")
-        model = gm.Sequential([gm.Input((200,)), gm.layers.Dense(300, activation="relu"), gm.layers.Dense(2, activation="softmax")])
+        hidden, out = gm.layers.Dense(300, activation="relu"), gm.layers.Dense(2, activation="softmax")
+        model = gm.Sequential([gm.Input((200,)), hidden, out])
         model.compile("sgd", "sparse_categorical_crossentropy")
         class Alarm(gm.callbacks.Callback):
             def on_epoch_begin(self, epoch, logs=None):

@@ -5,13 +5,19 @@ A replay repeats kernel calls on memory. Whatever a step does besides is frozen,
 hazard                                             what happens
 -------------------------------------------------  ---------------------------------------------------------------
 a Python number of a layer changes                 noticed between slices; another plan is recorded
+an array, list or variable of a layer is replaced  likewise
 the learning rate or another hyper-parameter        read by the kernel from memory: takes effect at the next batch
 the dropout rate changes                           likewise
+either of them set inside the step                 noticed: runs eagerly
 a branch on a tensor's value                       reading is noticed: runs eagerly, one PlanWarning
 a print of a tensor's value                        likewise
 NumPy randomness in call                           constants differ between two recordings: runs eagerly
+a NumPy array filled anew in place                  likewise
+a variable assigned in call                        recorded and replayed
+a Python number returned by train_step             noticed: runs eagerly
 an attribute counted up in call                    noticed: runs eagerly
 a global or closure number changes                 NOT noticed: documented limit, pinned here
+a layer frozen after compile                       trained on, whenever the step was recorded
 weights assigned between batches                   seen by the next batch: the memory stays in place
 a temporary read after the step                    belongs to the eager step, never to the arena
 a list of layers of varying length                 call lists differ: runs eagerly
@@ -301,3 +307,165 @@ def test_partial_last_batch_is_a_second_plan_over_the_same_weights():
         return weights(model)
 
     np.testing.assert_array_equal(train(), train(run_eagerly=True))
+
+
+@pytest.mark.parametrize("change", [{"array": np.zeros(6, np.float32)}, {"numbers": [0.0]}, {"_hidden": 0.0}])
+def test_replaced_arrays_lists_and_private_numbers_are_followed(change):
+    class Keeper(gm.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.array, self.numbers, self._hidden = np.ones(6, np.float32), [1.0], 1.0
+
+        def call(self, inputs):
+            return inputs * self.array * self.numbers[0] * self._hidden
+
+    keeper = Keeper()
+    model = compiled(keeper)
+    before = [model.predict(X, verbose=0) for _ in range(4)][-1]
+    for name, value in change.items():
+        setattr(keeper, name, value)
+    after = model.predict(X, verbose=0)
+    assert not np.array_equal(before, after)
+    np.testing.assert_array_equal(after, model(X).numpy())
+
+
+def test_replaced_variable_is_followed():
+    model = compiled()
+    for _ in range(4):
+        model.predict(X, verbose=0)
+    model.layers[-1].kernel = gm.Variable(np.zeros((6, 2), np.float32))
+    np.testing.assert_array_equal(model.predict(X, verbose=0), model(X).numpy())
+
+
+def test_arrays_filled_in_place_run_eagerly():
+    rng, noise = np.random.default_rng(0), np.zeros(6, np.float32)
+
+    class Noise(gm.layers.Layer):
+        def call(self, inputs):
+            noise[:] = rng.normal(size=6)
+            return inputs + noise
+
+    with pytest.warns(PlanWarning, match="NumPy array used by the step changed its values"):
+        fit(compiled(Noise()))
+
+
+@pytest.mark.parametrize("change", ["number", "tensor"])
+def test_variables_assigned_in_call_are_assigned_in_replays(change):
+    class Running(gm.layers.Layer):
+        def build(self, input_shape):
+            self.seen = self.add_weight(shape=(6,), initializer="zeros", trainable=False, name="seen")
+
+        def call(self, inputs, training=None):
+            if training and change == "number":
+                self.seen.assign_add(np.ones(6))
+            elif training:
+                self.seen.assign(self.seen * 0.9 + gm.ops.mean(inputs, axis=0) * 0.1)
+            return inputs - self.seen
+
+    def make(**kwargs):
+        return compiled(Running(), **kwargs)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same_as_eager(make)
+
+
+def test_printing_a_tensor_in_call_runs_eagerly():
+    printed = []
+
+    class Print(gm.layers.Layer):
+        def call(self, inputs):
+            printed.append(repr(inputs))
+            return inputs * 1.0
+
+    model = compiled(Print())
+    printed.clear()
+    with pytest.warns(PlanWarning, match=r"value was read \(print\)"):
+        fit(model, epochs=3)
+    assert len(printed) >= 12
+
+
+@pytest.mark.parametrize("what", ["learning_rate", "rate"])
+def test_steering_from_inside_the_step_runs_eagerly(what):
+    class Steering(gm.Model):
+        def __init__(self):
+            super().__init__()
+            self.dropout, self.dense = gm.layers.Dropout(0.5), gm.layers.Dense(2, activation="softmax")
+
+        def call(self, inputs, training=None):
+            if training and what == "rate":
+                self.dropout.rate = self.dropout.rate * 0.5
+            return self.dense(self.dropout(inputs, training=training))
+
+        def train_step(self, data):
+            if what == "learning_rate":
+                self.optimizer.learning_rate = self.optimizer.learning_rate * 0.5
+            return super().train_step(data)
+
+    model = Steering()
+    model.compile(gm.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    with pytest.warns(PlanWarning, match=f"{what}.* was set in the middle of the step"):
+        fit(model, epochs=2)
+    found = model.optimizer.learning_rate if what == "learning_rate" else 2 * model.dropout.rate
+    assert float(found) == pytest.approx(0.5**8)
+
+
+@pytest.mark.parametrize("batches_first", [False, True])
+def test_layers_frozen_after_compile_are_trained_until_the_next(batches_first):
+    layer = gm.layers.Dense(4)
+    model = compiled(layer)
+    if batches_first:
+        fit(model, 1)
+    layer.trainable = False
+    for batch_size in (16, 8):
+        before = layer.get_weights()[0]
+        model.fit(X, Y, batch_size=batch_size, verbose=0)
+        assert not np.array_equal(before, layer.get_weights()[0])
+
+
+def test_one_warning_for_a_model_that_changes_itself_and_no_heap_of_plans():
+    class EveryBatch(gm.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            pass
+
+    class Counter(gm.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def call(self, inputs):
+            self.calls += 1
+            return inputs * 1.0
+
+    model = compiled(Counter())
+    with pytest.warns(PlanWarning) as caught:
+        fit(model, epochs=3, callbacks=[EveryBatch()])
+    assert len([w for w in caught if issubclass(w.category, PlanWarning)]) == 1
+    assert len(model._runner._steps) == 1
+
+
+def test_jit_compile_true_raises_every_time():
+    class Peek(gm.layers.Layer):
+        def call(self, inputs, training=None):
+            return inputs * float(inputs.numpy()[0, 0] > 0) if training else inputs
+
+    model = compiled(Peek(), jit_compile=True)
+    for _ in range(2):
+        with pytest.raises(PlanError, match="value was read"):
+            fit(model)
+
+
+def test_tensors_kept_from_a_step_survive_replays_of_the_reference():
+    kept = []
+
+    class Keep(gm.layers.Layer):
+        def call(self, inputs):
+            kept.append(inputs * 2.0)
+            return kept[-1]
+
+    with gm.use_backend("reference"):
+        model = compiled(Keep())
+        fit(model, 1)
+        values = kept[-1].numpy()
+        fit(model, 2)
+    np.testing.assert_array_equal(kept[-1].numpy(), values)

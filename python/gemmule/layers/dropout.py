@@ -11,6 +11,7 @@ from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape, standardize_shape
 from gemmule.memory import persistent
+from gemmule.plan import refuse_replay
 from gemmule.random import Stream
 from gemmule.scope import where
 from gemmule.tensor import Tensor
@@ -67,6 +68,7 @@ class Dropout(Layer):
     def rate(self, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(f'dropout (layer "{self.name}"): rate must be a number from 0 to 1.{received(rate=value)}')
+        refuse_replay(f'the rate of layer "{self.name}" was set in the middle of the step')
         self._rate[...] = value
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:

@@ -66,7 +66,10 @@ class Layer:
         array([[1., 2.]], dtype=float32)
     """
 
-    _unwatched: frozenset[str] = frozenset()
+    # Attributes of this class that no step depends on; those of subclasses are watched, whatever their names.
+    _unwatched: frozenset[str] = frozenset(
+        {"_built", "_building", "_build_shape", "_input_shape", "_output_shape", "_trainable", "_frozen"}
+    )
     _untracked: frozenset[str] = frozenset({"_own_weights", "_frozen"})
     _training_position: int | None = None  # of the argument `training` of `call`
     _wants_floats = False  # whether integer inputs, too, are converted to `dtype`
@@ -312,12 +315,12 @@ class Layer:
         state = self.__dict__
         if isinstance(value, (Layer, Variable)) and state.get(name) is not value:
             self._adopt(name, value)
-        if name not in state and state.get("_built") and isinstance(getattr(type(self), name, self), mutation.SCALARS):
+        if name not in state and state.get("_built") and isinstance(getattr(type(self), name, self), mutation.PLAIN):
             state[name] = getattr(type(self), name)  # a class's default, overruled on a layer that may be recorded
         before = state.get(name)
-        if callable(value) and before is not value:
-            mutation.note_change(self, name, (value,))  # another function, or another layer, in its place
-        elif callable(before) or isinstance(before, mutation.SCALARS):
+        if before is not value and (isinstance(before, Variable) or isinstance(value, Variable)):
+            mutation.note_change(self, name, id(value))  # another variable, or none, in its place
+        else:
             mutation.note_change(self, name, value)
         object.__setattr__(self, name, value)
 

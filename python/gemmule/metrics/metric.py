@@ -45,6 +45,7 @@ class Metric(Watched):
 
     direction: str | None = None  # "up" or "down": which way is better
     _unwatched = frozenset({"name"})
+    _copyable = False
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         if dtype is not None:

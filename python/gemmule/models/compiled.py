@@ -14,8 +14,10 @@ from gemmule import metrics as metrics_module
 from gemmule import optimizers as optimizers_module
 from gemmule.autograd import GradientTape
 from gemmule.backend import execute, guard
+from gemmule.errors import received
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
+from gemmule.plan import refuse_replay
 from gemmule.random import Stream
 from gemmule.store import ParameterRun, pack
 from gemmule.tensor import Tensor, Variable
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from gemmule.models.model import Model
 
 LOSS, GRADIENT = 1, 2  # codes of the finite check
+_PATIENCE_SECONDS = 0.05  # how long an evaluation waits for the model before it looks why it has to
 
 
 class Compiled:
@@ -49,8 +52,12 @@ class Compiled:
         self.shuffle_stream = Stream()
         self.cursor, self.test_cursor = new_cursor(), new_cursor()
         self.flag = persistent((1,), "int32")
-        self.logs: dict[str, np.ndarray] = {}
-        self.lock = threading.Lock()
+        self._model = model
+        self._training = True  # what `results` speaks of: the training, or the evaluation in the middle of it
+        self._tracked: set[bool] = set()  # for which of them the step feeds the compiled metrics
+        self._logs: dict[bool, dict[str, np.ndarray]] = {True: {}, False: {}}  # what a step of the user's returns
+        self.lock = threading.Lock()  # held while the model trains
+        self.sums = threading.RLock()  # held by the thread the metrics count for
         self.trainable: list[Variable] | None = list(model.trainable_variables) if model.built else None
         self._known: dict[int, Variable] = {}
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
@@ -59,6 +66,10 @@ class Compiled:
     def metrics(self) -> list[Any]:
         """The loss tracker and the compiled metrics."""
         return [self.loss_tracker, *(self.plain or ()), *self.weighted]
+
+    def _all_metrics(self) -> list[Any]:
+        """Those of the model's own, too."""
+        return list({id(metric): metric for metric in (*self.metrics, *self._model.metrics)}.values())
 
     def resolve_metrics(self, targets: Sequence[np.ndarray], output_shape: tuple[int, ...]) -> None:
         """Turns names into metrics once the shapes of targets and outputs are known."""
@@ -73,25 +84,46 @@ class Compiled:
 
     def reset_metrics(self) -> None:
         """Starts all sums anew."""
-        for metric in self.metrics:
+        for metric in self._all_metrics():
             metric.reset_state()
 
     def results(self) -> dict[str, float]:
-        """Current values by name."""
-        values = {metric.name: float(metric.result()) for metric in self.metrics}
-        values.update({name: float(array[0]) for name, array in self.logs.items()})
-        return values
+        """Current values by name: of the compiled metrics, if the step feeds them, and what the step returned."""
+        returned = {name: float(array[0]) for name, array in self._logs[self._training].items()}
+        if returned and self._training not in self._tracked:
+            return returned
+        return {metric.name: float(metric.result()) for metric in self.metrics} | returned
 
     @contextmanager
     def own_accumulators(self) -> Iterator[None]:
         """Sums of its own for an evaluation in the middle of an epoch."""
-        states = [(metric, metric.save_state()) for metric in self.metrics]
+        states = [(metric, metric.save_state()) for metric in self._all_metrics()]
+        before, self._training = self._training, False
         self.reset_metrics()
         try:
             yield
         finally:
+            self._training = before
             for metric, state in states:
                 metric.restore_state(state)
+
+    @contextmanager
+    def evaluation(self) -> Iterator[None]:
+        """One evaluation at a time: its plans and sums are the model's. Waits for another thread's to end.
+
+        Raises:
+            RuntimeError: if another thread trains the model, which may take long.
+        """
+        while not self.sums.acquire(timeout=_PATIENCE_SECONDS):
+            if self.lock.locked():
+                raise RuntimeError(
+                    "This model is being trained by another thread, and an evaluation would disturb its metrics. Wait "
+                    "for that fit() to end, or evaluate in a callback. predict() works from any thread at any time."
+                )
+        try:
+            yield
+        finally:
+            self.sums.release()
 
     def prepare(self, model: Model) -> None:
         """Packs the parameters and allocates gradients and slots; does nothing the second time.
@@ -108,6 +140,10 @@ class Compiled:
             segments = run.segments(self.trainable)
             self._runs.append((run, persistent(run.array.shape, run.array.dtype), segments))
             self.optimizer.build_run(run)
+
+    def floating_trainable(self) -> list[Variable]:
+        """The variables that training updates, as `compile` found them."""
+        return [variable for variable in self.trainable or () if variable.dtype.kind == "f"]
 
     def run_locks(self) -> list[threading.Lock]:
         """The locks of all parameters that training updates."""
@@ -162,6 +198,7 @@ class Compiled:
 
     def track(self, y: Any, y_pred: Any, weights: Tensor | None, loss: Tensor, size: int) -> None:
         """Adds a batch to the loss and metric sums; the loss counts as often as the batch has rows."""
+        self._tracked.add(self._training)
         self.loss_tracker.update_state(loss, sample_weight=np.full((1,), size, loss.dtype))
         for metric in self.plain or ():
             metric.update_state(y, y_pred)
@@ -169,12 +206,23 @@ class Compiled:
             metric.update_state(y, y_pred, sample_weight=weights)
 
     def keep_logs(self, logs: Any) -> None:
-        """Keeps what a custom `train_step` returned, so that replays can refresh it."""
-        known = {metric.name for metric in self.metrics}
+        """Keeps what a custom `train_step` or `test_step` returned, so that replays can refresh it.
+
+        Raises:
+            ValueError: for a value that is not one number.
+        """
         for name, value in (logs or {}).items():
-            if isinstance(value, Tensor) and name not in known:
-                place = self.logs.setdefault(name, persistent((1,), "float64"))
+            if np.size(value.array if isinstance(value, Tensor) else value) != 1:
+                raise ValueError(
+                    f"A step must return one number for each name of the logs.{received(**{name: value})} "
+                    "Reduce it first, for example with gm.ops.mean."
+                )
+            place = self._logs[self._training].setdefault(name, persistent((1,), "float64"))
+            if isinstance(value, Tensor):
                 execute("copy", [place], [value.array])
+            else:
+                refuse_replay(f"it returns {name!r} as a Python number, which a replay cannot compute")
+                place[0] = float(value)
 
     def gradient_bytes(self) -> int:
         """Bytes of gradients and optimizer slots."""

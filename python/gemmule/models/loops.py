@@ -38,6 +38,7 @@ class EpochRunner:
     def __init__(self, model: Model, compiled: Compiled) -> None:
         self._model, self._compiled = model, compiled
         self._steps: dict[Any, StepFunction] = {}
+        self._gave_up = {True: False, False: False}  # whether recording failed, by `training`: once is enough
 
     def feed(self, data: Dataset) -> Feed:
         """The data set as a feed; integer targets stay integers only for a loss that wants class numbers."""
@@ -49,14 +50,19 @@ class EpochRunner:
 
     def _step(self, training: bool, layout: Layout, size: int) -> StepFunction:
         model = self._model
-        key = (training, size, layout, mutation.version(), generation(), backend())
+        state = (mutation.version(), generation(), backend())
+        key = (training, size, layout, state)
         step = self._steps.get(key)
         if step is None:
+            if any(step.gave_up for (kind, *_), step in self._steps.items() if kind is training):
+                self._gave_up[training] = True
+            self._steps = {key: step for key, step in self._steps.items() if key[-1] == state}
             while len(self._steps) >= _MOST_STEPS:
                 self._steps.pop(next(iter(self._steps)))
             name = f"{model.name}.{'train_step' if training else 'test_step'}"
             body = self._body(training, layout, size)
-            step = StepFunction(body, {}, eager=model.run_eagerly, strict=model.jit_compile is True, name=name)
+            eager = model.run_eagerly or self._gave_up[training]
+            step = StepFunction(body, {}, eager=eager, strict=model.jit_compile is True, name=name)
             self._steps[key] = step
         return step
 
@@ -95,8 +101,22 @@ class EpochRunner:
         Returns:
             The number of batches done.
         """
+        try:
+            return self._run(training, feed, batch_size, batches, place, hooks, after_slice)
+        finally:
+            self._let_go(feed)
+
+    def _run(
+        self,
+        training: bool,
+        feed: Feed,
+        batch_size: int,
+        batches: int,
+        place: str,
+        hooks: Any,
+        after_slice: Callable[[int], bool] | None,
+    ) -> int:
         cursor = self._compiled.cursor if training else self._compiled.test_cursor
-        cursor[0] = 0
         done = 0
         while done < batches:
             rows = min(batch_size, feed.size - done * batch_size)
@@ -107,6 +127,7 @@ class EpochRunner:
             if hooks is not None:
                 count = 1
                 hooks.batch_begin(done)
+            cursor[0] = done * batch_size  # a callback may have evaluated other data in between
             completed, code = step.run(count, SLICE_SECONDS)
             done += completed
             if code:
@@ -115,7 +136,6 @@ class EpochRunner:
                 hooks.batch_end(done - 1)
             if after_slice is not None and after_slice(done):
                 break
-        self._let_go(feed)
         return done
 
     def _let_go(self, feed: Feed) -> None:
@@ -127,11 +147,14 @@ class EpochRunner:
 
     def _raise_non_finite(self, step: StepFunction, code: int, place: str) -> None:
         step.rewind()
+        counters = [(counter, counter.copy()) for counter, _ in step.advances]
         self._compiled.flag[0] = 0
         try:
             raise explain(lambda: step.body(step.feeds), code, place)
         finally:
             self._compiled.flag[0] = 0
+            for counter, count in counters:
+                counter[...] = count
 
     def prepare(self, data: Dataset, training: bool) -> None:
         """Builds what is not built, checks the targets against the outputs, and gets ready to train."""
@@ -161,11 +184,13 @@ class _Training:
 
     def __init__(self, runner: EpochRunner, compiled: Compiled, data: Dataset) -> None:
         self._runner, self._compiled, self._data = runner, compiled, data
-        self._held: list[threading.Lock] = []
+        self._held: list[Any] = []
 
     def __enter__(self) -> None:
         try:
             self._hold(self._compiled.lock)
+            self._compiled.sums.acquire()  # an evaluation in another thread ends first
+            self._held.append(self._compiled.sums)
             self._runner.prepare(self._data, training=True)
             for lock in self._compiled.run_locks():
                 self._hold(lock)
@@ -275,6 +300,20 @@ def test_loop(
     steps: int | None,
 ) -> dict[str, float]:
     """What `evaluate` does; also the validation inside `fit`, with the callbacks of the fit."""
+    with compiled.evaluation():
+        return _test_loop(model, compiled, runner, data, batch_size, verbose, callbacks, steps)
+
+
+def _test_loop(
+    model: Model,
+    compiled: Compiled,
+    runner: EpochRunner,
+    data: Dataset,
+    batch_size: int,
+    verbose: str | int,
+    callbacks: Any,
+    steps: int | None,
+) -> dict[str, float]:
     runner.prepare(data, training=False)
     batches = _batch_count(data.size, batch_size, steps, "steps")
     inside_fit = isinstance(callbacks, CallbackList)

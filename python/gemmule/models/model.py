@@ -35,7 +35,8 @@ class Model(Trainer, Layer):
         (5, 1)
     """
 
-    _unwatched = frozenset({"stop_training", "run_eagerly", "jit_compile"})  # they change no recorded step
+    _unwatched = Layer._unwatched | {"stop_training", "run_eagerly", "jit_compile", "history"}
+    _unwatched |= {"_forms", "_input_layer", "_stack"}  # none of them changes a recorded step
     _wants_floats = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ _MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes
 class _BatchForm:
     """Prediction for one shape of input: records itself twice, then hands out one plan per thread."""
 
-    def __init__(self, predictor: Predictor, shapes: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(self, predictor: Predictor, shapes: tuple[tuple[int, ...], ...], eager: bool) -> None:
         model = predictor.model
         self._model, self._dtype = model, predictor.dtype
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class _BatchForm:
         self._outputs: list[tuple[tuple[int, ...], np.dtype]] = []
         feeds = {f"x{i}": np.empty(shape, self._dtype) for i, shape in enumerate(shapes)}
         self._step = StepFunction(
-            self._body, feeds, eager=model.run_eagerly, strict=model.jit_compile is True, name=f"{model.name}.predict"
+            self._body, feeds, eager=eager, strict=model.jit_compile is True, name=f"{model.name}.predict"
         )
         self._idle: list[Any] = []
         self._names = list(feeds)
@@ -67,7 +67,14 @@ class _BatchForm:
             for name, array in zip(self._names, inputs, strict=True):
                 self._step.bind(name, array)
             self._step.run(1)
+            for name, array in zip(self._names, inputs, strict=True):
+                self._step.bind(name, np.empty((0, *array.shape[1:]), array.dtype))  # plans outlive the data
             return [self._step.feeds[f"out{i}"].copy() for i in range(len(self._outputs))]
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether recording failed."""
+        return self._step.gave_up
 
     def pack(self, leaves: list[np.ndarray]) -> Any:
         """The arrays in the structure the model returned."""
@@ -89,16 +96,20 @@ class Predictor:
         self.model = model
         self.dtype = np.dtype(model.dtype)
         self._forms: dict[Any, _BatchForm] = {}
+        self._gave_up = False  # whether recording failed: once is enough
 
     def _form(self, inputs: list[np.ndarray]) -> _BatchForm:
         shapes = tuple([array.shape for array in inputs])
-        key = (shapes, mutation.version(), generation(), backend())
+        state = (mutation.version(), generation(), backend())
+        key = (shapes, state)
         form = self._forms.get(key)
         if form is None:
+            self._gave_up = self._gave_up or any(form.gave_up for form in list(self._forms.values()))
+            self._forms = {key: form for key, form in list(self._forms.items()) if key[-1] == state}
             self.model.ensure_built(inputs)  # weights are not made inside a recorded step
             while len(self._forms) >= _MOST_PLANS:
                 self._forms.pop(next(iter(self._forms)))
-            form = self._forms[key] = _BatchForm(self, shapes)
+            form = self._forms[key] = _BatchForm(self, shapes, self.model.run_eagerly or self._gave_up)
         return form
 
     def _arrays(self, x: Any) -> list[np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +11,8 @@ from gemmule.autograd import GradientTape, _flatten
 from gemmule.callbacks import CallbackList
 from gemmule.data import adapter
 from gemmule.errors import not_yet, received
+from gemmule.layers.structure import attributes_of
+from gemmule.metrics import Metric
 from gemmule.models.compiled import Compiled
 from gemmule.models.loops import EpochRunner, test_loop, train_loop
 from gemmule.models.predictor import Predictor
@@ -84,6 +85,7 @@ class Trainer:
         self.jit_compile = jit_compile
         self._compiled = Compiled(cast("Model", self), optimizer, loss, metrics or (), weighted_metrics or ())
         self._runner = EpochRunner(cast("Model", self), self._compiled)
+        self._predictor = None  # run_eagerly and jit_compile concern predictions, too
 
     @property
     def compiled(self) -> bool:
@@ -102,8 +104,9 @@ class Trainer:
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss tracker and the compiled metrics."""
-        return self._compiled.metrics if self._compiled else []
+        """The loss tracker, the compiled metrics, and those that are attributes of the model."""
+        own = [metric for _, metric in attributes_of(self, (Metric,), frozenset())]
+        return [*(self._compiled.metrics if self._compiled else ()), *own]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -149,7 +152,13 @@ class Trainer:
         loss = self._require_compiled("compute_loss").loss
         if loss is None:
             raise ValueError("The model was compiled without a loss. Call compile(loss=...), or override compute_loss.")
-        return loss(y, y_pred, sample_weight=sample_weight)
+        value = loss(y, y_pred, sample_weight=sample_weight)
+        if value.size != 1:
+            raise ValueError(
+                "Training needs one number as its loss, but the compiled loss gives one for each example. Make it with "
+                f"reduction='sum_over_batch_size'.{received(loss=loss, shape=value.shape)}"
+            )
+        return value
 
     def train_step(self, data: tuple[Any, ...]) -> Mapping[str, Any]:
         """One training step on one batch.
@@ -158,11 +167,13 @@ class Trainer:
             data: `(x, y)` or `(x, y, sample_weight)` of tensors.
 
         Returns:
-            Values for the logs, by name.
+            Values for the logs, by name: tensors of one element. What is returned wins over a compiled metric of that
+            name; of a step that feeds no compiled metrics, only what it returns is logged.
         """
         x, y, weights = adapter.unpack_x_y_sample_weight(data)
         compiled = self._require_compiled("train_step")
         with GradientTape() as tape:
+            tape.watch(compiled.floating_trainable())  # as `compile` found them, whatever was frozen since
             y_pred = cast("Model", self)(x, training=True)
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
         compiled.differentiate(tape, loss)
@@ -400,5 +411,5 @@ def _check_count(name: str, value: Any) -> None:
 def _packed(logs: Logs, names: Sequence[str], return_dict: bool) -> Any:
     if return_dict:
         return logs
-    values = [logs.get(name, math.nan) for name in names] + [v for k, v in logs.items() if k not in names]
+    values = [logs[name] for name in dict.fromkeys((*names, *logs)) if name in logs]
     return values[0] if len(values) == 1 else values

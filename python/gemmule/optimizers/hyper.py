@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemmule.errors import not_yet, received
+from gemmule.plan import refuse_replay
 
 if TYPE_CHECKING:
     from gemmule.optimizers.optimizer import Optimizer
@@ -44,6 +45,7 @@ class HyperParameter:
         return Reading(optimizer.hyper[optimizer.hyper_names.index(self._name)])
 
     def __set__(self, optimizer: Optimizer, value: Any) -> None:
+        refuse_replay(f"the optimizer's {self._name} was set in the middle of the step")
         optimizer.hyper[optimizer.hyper_names.index(self._name)] = self.checked(optimizer, value)
 
     def checked(self, optimizer: Optimizer, value: Any) -> float:

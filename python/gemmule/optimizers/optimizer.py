@@ -56,6 +56,7 @@ class Optimizer(Watched):
     hyper_names: tuple[str, ...] = ("learning_rate",)
     slot_names: tuple[str, ...] = ()
     _unwatched = frozenset({"name"})
+    _copyable = False
 
     learning_rate = HyperParameter()
 
