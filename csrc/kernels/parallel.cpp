@@ -17,6 +17,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -67,17 +70,23 @@ int default_threads() {
   return threads;
 }
 
+constexpr int64_t kHugePage = int64_t{2} << 20;
+
 // Scratch for eager calls grows to the largest call of the thread and stays.
 class Scratch {
  public:
   void* reserve(int64_t bytes) {
     if (bytes <= size_) return block_.get();
-    size_ = (bytes + 4095) / 4096 * 4096;
-    block_.reset(std::aligned_alloc(64, size_));
+    const int64_t page = bytes >= kHugePage ? kHugePage : 4096;
+    size_ = (bytes + page - 1) / page * page;
+    block_.reset(std::aligned_alloc(page, size_));
     if (!block_) {
       size_ = 0;
       throw std::bad_alloc();
     }
+#if defined(__linux__)
+    if (page == kHugePage) madvise(block_.get(), size_, MADV_HUGEPAGE);  // packed matrices walk over many pages
+#endif
     return block_.get();
   }
 
