@@ -111,6 +111,29 @@ def test_predictions_in_many_threads_while_another_trains():
     assert in_threads(train, *[predict] * 8) == []
 
 
+@pytest.fixture
+def restless():
+    """Threads that change places all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_first_predictions_in_many_threads_build_the_weights_once():
+    for _ in range(20):
+        model, barrier, results = gm.Sequential([gm.layers.Dense(16), gm.layers.Dense(2)]), threading.Barrier(8), []
+
+        def predict(model=model, barrier=barrier, results=results):
+            barrier.wait()
+            results.extend(model.predict(X).tobytes() for _ in range(2))
+
+        assert in_threads(*[predict] * 8) == []
+        assert len(model.weights) == 4
+        assert len(set(results)) == 1
+
+
 def test_different_models_train_at_once_as_they_do_alone():
     def models():
         gm.utils.clear_session()
@@ -125,6 +148,23 @@ def test_different_models_train_at_once_as_they_do_alone():
 
     assert in_threads(*[lambda n=n, m=m: train(n, m) for n, m in enumerate(models())]) == []
     assert [histories[n] for n in range(3)] == expected
+
+
+def test_changes_of_other_layers_in_other_threads_do_not_keep_a_step_from_being_recorded():
+    done, other = threading.Event(), gm.layers.LeakyReLU()
+
+    def change():
+        while not done.is_set():
+            other.negative_slope = 0.3 - other.negative_slope / 2
+
+    def train():
+        try:
+            for _ in range(10):
+                classifier(jit_compile=True).fit(X, Y, verbose=0)
+        finally:
+            done.set()
+
+    assert in_threads(change, train) == []
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])

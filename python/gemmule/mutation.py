@@ -6,6 +6,7 @@ long as this counter stands still it need not even look.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +15,17 @@ import numpy as np
 SCALARS = (bool, int, float, str, type(None), np.generic)
 PLAIN = (*SCALARS, tuple, list, Mapping, np.ndarray)  # what a step can bake in by value
 _version = 0
+_local = threading.local()
 
 
 def version() -> int:
     """A number that grows with every change."""
     return _version
+
+
+def version_here() -> int:
+    """Likewise, but of changes made by this thread alone."""
+    return getattr(_local, "version", 0)
 
 
 class Watched:
@@ -46,6 +53,7 @@ def note_change(owner: Any, name: str, value: Any) -> None:
     global _version
     if name in owner.__dict__ and name not in owner._unwatched and _changes(owner.__dict__[name], value):
         _version += 1
+        _local.version = version_here() + 1
 
 
 def _changes(before: Any, value: Any) -> bool:

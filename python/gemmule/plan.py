@@ -349,7 +349,7 @@ class StepFunction:
 
     def _run_eagerly(self) -> int:
         recording = Recording()
-        version = mutation.version()
+        version = mutation.version_here()  # what other threads do to other models is no change of this step
         around = getattr(_local, "recording", None)  # a step may predict with another model
         _local.recording = None if self._eager else recording
         try:
@@ -361,7 +361,7 @@ class StepFunction:
             _local.recording = around
             self.advances = recording.advances()
         if not self._eager:
-            if mutation.version() != version:
+            if mutation.version_here() != version:
                 recording.object("an attribute of a layer, loss or optimizer was changed inside the step")
             self._consider(recording)
         return 0

@@ -115,7 +115,7 @@ def batch_shapes(structure: Any) -> Any:
 
 def attributes_of(owner: Any, kinds: tuple[type, ...], skip: frozenset[str]) -> Iterator[tuple[str, Any]]:
     """Objects of some kinds that an object holds, directly or in lists, tuples and dicts, with their paths."""
-    for name, value in vars(owner).items():
+    for name, value in list(vars(owner).items()):  # another thread may add one
         if name not in skip:
             yield from _held(name, value, kinds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gemmule.models.model import Model
 
 Logs = dict[str, float]
+_building = threading.RLock()  # weights are made by one thread at a time
 
 
 class Trainer:
@@ -131,12 +133,16 @@ class Trainer:
         A shape that does not fit is found here, before anything is recorded or trained.
         """
         form = tuple((array.shape[1:], array.dtype.str) for array in inputs)
-        if form not in self._forms:
+        shape = self._forms.get(form)
+        if shape is not None:
+            return shape
+        with _building:
             model = cast("Model", self)
             one = [Tensor(np.ascontiguousarray(array[:1], model.dtype)) for array in inputs]
             result = model(one[0] if len(one) == 1 else one, training=False)
-            self._forms = {form: _flatten(result)[0].shape}
-        return self._forms[form]
+            shape = _flatten(result)[0].shape
+            self._forms = {form: shape}
+        return shape
 
     # ---- What a step does; to be overridden ---------------------------------------------------------------------
 
@@ -242,15 +248,18 @@ class Trainer:
             NonFiniteError: when the loss or a gradient becomes NaN or infinite.
         """
         compiled = self._require_compiled("fit")
-        for name, value in (("batch_size", batch_size), ("epochs", epochs), ("validation_freq", validation_freq),
-                            ("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps),
-                            ("validation_batch_size", validation_batch_size)):
+        for name, value in (
+            ("batch_size", batch_size),
+            ("epochs", epochs),
+            ("validation_freq", validation_freq),
+            ("steps_per_epoch", steps_per_epoch),
+            ("validation_steps", validation_steps),
+            ("validation_batch_size", validation_batch_size),
+        ):
             _check_count(name, value)
         if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, (int, np.integer)) or initial_epoch < 0:
             raise ValueError(f"initial_epoch must be a non-negative integer.{received(initial_epoch=initial_epoch)}")
-        data, validation = adapter.training_data(
-            x, y, sample_weight, class_weight, validation_split, validation_data
-        )
+        data, validation = adapter.training_data(x, y, sample_weight, class_weight, validation_split, validation_data)
         return train_loop(
             cast("Model", self),
             compiled,
@@ -328,6 +337,8 @@ class Trainer:
         """
         _check_count("batch_size", batch_size)
         _check_count("steps", steps)
+        if verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose must be 0, 1, 2 or 'auto'.{received(verbose=verbose)}")
         if self._predictor is None:
             self._predictor = Predictor(cast("Model", self))
         hooks = CallbackList(callbacks, model=self) if callbacks else None
@@ -351,9 +362,7 @@ class Trainer:
         logs = self._runner.train_on_batch(compiled, data)
         return _packed(logs, self.metrics_names, return_dict)
 
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the given batch."""
         compiled = self._require_compiled("test_on_batch")
         data = adapter.dataset(x, y, sample_weight)
