@@ -215,3 +215,15 @@ def test_assigned_values_keep_the_type_of_the_variable():
     assert (w.dtype, w.numpy().tolist()) == ("int32", [3, 4])
     with pytest.raises(TypeError, match="holds real numbers"):
         w.assign(np.array([1j, 2]))
+
+
+def test_a_variable_changed_after_recording_is_refused():
+    w = variable([3.0])
+    with gm.GradientTape(persistent=True) as tape:
+        y = w * w
+        z = y + 1.0
+    assert float(tape.gradient(z, w)) == 6
+    w.assign([10.0])
+    with pytest.raises(RuntimeError, match=r'multiply was recorded with other values of ".*" than it has now'):
+        tape.gradient(z, w)
+    assert float(tape.gradient(z, y)) == 1

@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "../kernels/parallel.h"
 #include "../kernels/table.h"
 #include "bindings.h"
 
@@ -28,6 +29,7 @@ void select_initial_isa() {
 PYBIND11_MODULE(_native, m) {
   m.doc() = "The compiled half of gemmule: kernels, and plans that replay them.";
   gemmule::select_initial_isa();
+  gemmule::watch_forks();
   m.def("compiler", &gemmule::compiler);
   gemmule::bind_kernels(m);
   gemmule::bind_plan(m);

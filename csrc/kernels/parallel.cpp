@@ -110,6 +110,12 @@ int num_threads() {
   return fallback;
 }
 
+void watch_forks() {
+#if defined(__unix__) || defined(__APPLE__)
+  pthread_atfork(nullptr, nullptr, [] { forked = true; });
+#endif
+}
+
 const char* threading_layer() {
 #ifdef _OPENMP
   return "OpenMP";
@@ -120,10 +126,6 @@ const char* threading_layer() {
 
 void run_team(int threads, const std::function<void(int, int)>& body) {
 #ifdef _OPENMP
-#if defined(__unix__) || defined(__APPLE__)
-  static const bool handler = pthread_atfork(nullptr, nullptr, [] { forked = true; }) == 0;
-  (void)handler;
-#endif
   if (threads > 1 && !forked) {
 #pragma omp parallel num_threads(threads)
     {

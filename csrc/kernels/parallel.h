@@ -12,6 +12,10 @@ void set_num_threads(int threads);
 int num_threads();
 const char* threading_layer();  // "OpenMP" or "serial"
 
+// To be called once, at import: another library may start OpenMP's threads before gemmule does, and a forked child
+// would wait for them forever.
+void watch_forks();
+
 // Runs body(thread, team size) on `threads` threads, this one included. In a child after fork the team is one thread:
 // the others did not survive it.
 void run_team(int threads, const std::function<void(int thread, int team)>& body);

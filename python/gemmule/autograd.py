@@ -33,11 +33,26 @@ _local = _Local()
 class Node:
     """One recorded op: `output` was computed from `inputs`; `backward` leads back."""
 
-    __slots__ = ("backward", "inputs", "layer", "op", "output")
+    __slots__ = ("backward", "changes", "inputs", "layer", "op", "output")
 
     def __init__(self, op: str, output: Tensor, inputs: tuple[Tensor, ...], backward: Backward) -> None:
         self.op, self.output, self.inputs, self.backward = op, output, inputs, backward
         self.layer = current_layer()
+        self.changes = sum(t.changes for t in inputs if isinstance(t, Variable) and t.trainable)
+
+    def check_unchanged(self) -> None:
+        """Refuses to go back through a variable that has another value by now: the gradient would be wrong.
+
+        Raises:
+            RuntimeError: naming the variables.
+        """
+        variables = [t for t in self.inputs if isinstance(t, Variable) and t.trainable]
+        if sum(v.changes for v in variables) != self.changes:
+            names = ", ".join(f'"{v.path}"' for v in variables)
+            raise RuntimeError(
+                f"{self.op} was recorded with other values of {names} than it has now. Compute all gradients before "
+                "changing variables: call tape.gradient for every loss first, and then apply_gradients."
+            )
 
 
 class Gradients:
@@ -279,6 +294,7 @@ class _Walk:
             if d is None:
                 continue
             grad = Gradients(d, node.inputs, self._buffer, self.needed)
+            node.check_unchanged()
             with layer_scope(node.layer, "backward"):
                 node.backward(grad)
                 for index, tensor in enumerate(node.inputs):

@@ -158,7 +158,7 @@ class Variable(Tensor):
         array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("_layout_owner", "name", "path", "trainable")
+    __slots__ = ("_layout_owner", "changes", "name", "path", "trainable")
 
     def __init__(
         self,
@@ -174,6 +174,7 @@ class Variable(Tensor):
         self.trainable = bool(trainable)
         self.name = name or naming.unique_name("variable")
         self.path = self.name
+        self.changes = 0  # how often Python changed it: a tape that recorded an older value has to notice
         self._layout_owner: object | None = None  # the packed run this variable lies in, once a model trained
 
     @property
@@ -199,6 +200,7 @@ class Variable(Tensor):
         if not isinstance(value, Tensor):
             values = np.array(values, self.dtype, order="C")  # a copy: a recorded step must not see later changes
         execute("assign", [self._array], [values])
+        self.changes += 1
         return self
 
     def assign_add(self, value: Any) -> Variable:

@@ -7,6 +7,8 @@ steps as well.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 class Reading(float):
-    """A float that also has `numpy()`, as Keras's variables do."""
+    """A float that also has `numpy()` and `assign()`, as Keras's variables do."""
+
+    assign: Callable[[Any], None]
 
     def numpy(self) -> np.float32:
         """The value as a NumPy number."""
@@ -42,7 +46,9 @@ class HyperParameter:
     def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
         if optimizer is None:
             return self
-        return Reading(optimizer.hyper[optimizer.hyper_names.index(self._name)])
+        reading = Reading(optimizer.hyper[optimizer.hyper_names.index(self._name)])
+        reading.assign = partial(self.__set__, optimizer)
+        return reading
 
     def __set__(self, optimizer: Optimizer, value: Any) -> None:
         refuse_replay(f"the optimizer's {self._name} was set in the middle of the step")

@@ -175,6 +175,7 @@ class Optimizer(Watched):
                 )
             _, slots = self._variables[id(variable)]
             self.update(variable.array.reshape(-1), g.reshape(-1), slots)
+            variable.changes += 1
         self.finish_step()
         return self.iterations
 
