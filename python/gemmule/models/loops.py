@@ -257,9 +257,7 @@ def train_loop(
     batches = _batch_count(data.size, batch_size, steps_per_epoch, "steps_per_epoch")
     with _Training(runner, compiled, data):
         feed = runner.feed(data)
-        hooks = CallbackList(
-            callbacks, add_history=True, model=model, verbose=verbose, epochs=epochs, steps=batches
-        )
+        hooks = CallbackList(callbacks, add_history=True, model=model, verbose=verbose, epochs=epochs, steps=batches)
         watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
         model.stop_training = False
         hooks.on_train_begin()
@@ -326,4 +324,3 @@ def _test_loop(
         logs = compiled.results()
         hooks.on_test_end(logs)
     return logs
-

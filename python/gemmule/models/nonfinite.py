@@ -75,6 +75,5 @@ def explain(run_again: Callable[[], None], code: int, place: str) -> NonFiniteEr
     clue = detective.clue or "Running the batch again did not show where; it may be an overflow inside a sum."
     what = "The loss" if code == LOSS else "A gradient"
     return NonFiniteError(
-        f"{what} became NaN or infinite at {place}. {clue} "
-        "Weights and statistics are those of the last finite step."
+        f"{what} became NaN or infinite at {place}. {clue} Weights and statistics are those of the last finite step."
     )

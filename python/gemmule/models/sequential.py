@@ -45,9 +45,7 @@ class Sequential(Model):
 
     _untracked = Model._untracked | {"_stack"}
 
-    def __init__(
-        self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
-    ) -> None:
+    def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
