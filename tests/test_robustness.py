@@ -232,8 +232,10 @@ def test_many_batch_sizes_leave_no_holes_in_memory():
 
 
 @pytest.mark.parametrize("inputs", [3.0, None, "text", object()])
-def test_calling_a_model_on_something_else(inputs):
-    with pytest.raises(TypeError, match="takes an array or a tensor"):
+def test_calling_a_layer_or_model_on_something_else(inputs):
+    with pytest.raises(TypeError, match="no tensor, array or list of numbers"):
+        gm.layers.Dense(3)(inputs)
+    with pytest.raises(TypeError, match="no tensor, array or list of numbers"):
         classifier()(inputs)
 
 

@@ -30,6 +30,7 @@ PYBIND11_MODULE(_native, m) {
   m.doc() = "The compiled half of gemmule: kernels, and plans that replay them.";
   gemmule::select_initial_isa();
   gemmule::watch_forks();
+  gemmule::num_threads();  // a wrong GEMMULE_NUM_THREADS is better found at import than in the first step
   m.def("compiler", &gemmule::compiler);
   gemmule::bind_kernels(m);
   gemmule::bind_plan(m);

@@ -5,9 +5,12 @@ An update, a norm, a checkpoint are then one pass over few arrays. Gradients and
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +24,23 @@ _generation = 0
 def generation() -> int:
     """Grows whenever variables move; plans made before hold old addresses."""
     return _generation
+
+
+def renew_after_fork(owner: Any, attribute: str, make: Callable[[], Any]) -> None:
+    """Gives `owner` a new lock in a forked child: whoever holds the old one there did not survive the fork."""
+    if hasattr(os, "register_at_fork"):
+        _locks.setdefault(owner, {})[attribute] = make
+
+
+def _renew_locks() -> None:
+    for owner, attributes in _locks.items():
+        for attribute, make in attributes.items():
+            setattr(owner, attribute, make())
+
+
+_locks: weakref.WeakKeyDictionary[Any, dict[str, Callable[[], Any]]] = weakref.WeakKeyDictionary()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 class ParameterRun:
@@ -40,6 +60,7 @@ class ParameterRun:
         self.variables = tuple(variables)
         self.slices: dict[int, slice] = {}
         self.lock = threading.Lock()  # held by the model that trains
+        renew_after_fork(self, "lock", threading.Lock)
         dtype = self.variables[0].dtype
         line = ALIGNMENT // dtype.itemsize
         size = 0

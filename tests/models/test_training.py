@@ -411,3 +411,33 @@ def test_state_that_plans_point_to_is_not_copied(make_one):
 
     with pytest.raises(TypeError, match="cannot be copied or pickled"):
         copy.deepcopy(make_one())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_while_another_thread_trains_can_train():
+    model = make()
+    model.fit(X, Y, verbose=0)
+    inside, leave = threading.Event(), threading.Event()
+
+    class Wait(gm.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            inside.set()
+            leave.wait(20)
+
+    worker = threading.Thread(target=lambda: model.fit(X, Y, verbose=0, callbacks=[Wait()]))
+    worker.start()
+    inside.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            model.fit(X, Y, verbose=0)
+            model.evaluate(X, Y, verbose=0)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    try:
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        leave.set()
+        worker.join()

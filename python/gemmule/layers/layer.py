@@ -187,6 +187,11 @@ class Layer:
                 args = tuple([map_tensors(self._convert, arg) if _is_data(arg) else arg for arg in args])
                 kwargs = {k: map_tensors(self._convert, v) if _is_data(v) else v for k, v in kwargs.items()}
                 inputs = args[0] if args else next(iter(kwargs.values()), None)
+                if args and not _is_data(inputs):
+                    raise TypeError(
+                        f'Layer "{self.name}" was called on something that is no tensor, array or list of numbers.'
+                        f"{received(inputs=inputs)}"
+                    )
                 if not self._built:
                     self._prepare_weights(_shapes_or_none(inputs))
                 if position is not None:

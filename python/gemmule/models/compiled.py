@@ -19,7 +19,7 @@ from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
 from gemmule.plan import refuse_replay
 from gemmule.random import Stream
-from gemmule.store import ParameterRun, pack
+from gemmule.store import ParameterRun, pack, renew_after_fork
 from gemmule.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Compiled:
         self._logs: dict[bool, dict[str, np.ndarray]] = {True: {}, False: {}}  # what a step of the user's returns
         self.lock = threading.Lock()  # held while the model trains
         self.sums = threading.RLock()  # held by the thread the metrics count for
+        renew_after_fork(self, "lock", threading.Lock)
+        renew_after_fork(self, "sums", threading.RLock)
         self.trainable: list[Variable] | None = list(model.trainable_variables) if model.built else None
         self._known: dict[int, Variable] = {}
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []

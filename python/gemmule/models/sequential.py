@@ -189,8 +189,6 @@ class Sequential(Model):
     def _checked(self, inputs: Any) -> Tensor:
         if not self._stack:
             raise ValueError(f'Sequential model "{self.name}" has no layers. Call model.add(layer) first.')
-        if not isinstance(inputs, (Tensor, list, tuple, Mapping)):
-            raise TypeError(f'Sequential model "{self.name}" takes an array or a tensor.{received(inputs=inputs)}')
         if not isinstance(inputs, Tensor):
             count = len(inputs)
             raise ValueError(
