@@ -77,7 +77,7 @@ void lay_grid(GemmPlan& p) {
   p.row_blocks = p.column_blocks = 1;
   switch (p.strategy) {
     case Strategy::row:
-      p.column_blocks = strips_of<T>(p.N);
+      p.column_blocks = strips_of<T>(p.N, p.K);
       break;
     case Strategy::dots:
       p.row_blocks = ceil_div(max(p.M, p.N), kDotRows);

@@ -14,6 +14,8 @@ constexpr int kStripVectors = 24;
 constexpr int kStripVectors = 12;
 #endif
 
+constexpr int64_t kSharedB = 256 * 1024;  // bytes of b from which a single row is worth two threads
+
 template <class T>
 struct StripJob {
   int64_t K;
@@ -56,8 +58,11 @@ struct StripsOf<T, Indices<V...>> {
 };
 
 template <class T>
-int64_t strips_of(int64_t N) {
-  return ceil_div(ceil_div(N, kLanes<T>), kStripVectors);
+int64_t strips_of(int64_t N, int64_t K) {
+  // A large b is read at the speed of the caches: two cores have twice as much of them, and of their speed.
+  const int64_t wanted = N * K * static_cast<int64_t>(sizeof(T)) >= kSharedB ? 2 : 1;
+  const int64_t vectors = ceil_div(N, kLanes<T>);
+  return min(vectors, max(wanted, ceil_div(vectors, kStripVectors)));
 }
 
 // Columns [j0, j1) of strip `index`: whole vectors, dealt evenly.

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <limits>
 
@@ -12,9 +13,18 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+// A run shorter than this (by the kernels' rough costs) gains less from a second thread than it takes to wake one up.
+constexpr double kBriefNs = 300e3;
+constexpr double kAwakeSeconds = 1e-3;  // for so long after its last work a team is sure to be spinning still
+
+std::atomic<double> last_run{0};  // when any plan ended last
+
 int64_t rounded(int64_t bytes) { return (bytes + 127) / 64 * 64; }
 
-bool is_parallel(const Step& step) { return step.kernel != nullptr && step.launch.cost >= kPlanSerialNs; }
+bool is_parallel(const Step& step) {
+  if (step.kernel == nullptr || step.launch.cost < kPlanSerialNs) return false;
+  return step.launch.phases > 1 || step.kernel->units(step.launch.args, 0) > 1;
+}
 
 }  // namespace
 
@@ -53,7 +63,11 @@ void Plan::finish() {
     if (buffer.temporary && buffer.life.last >= 0) temporaries.push_back(&buffer.life);
   layout_bytes_ = lay_out(temporaries);
   arena_ = std::make_unique<Arena>(layout_bytes_);
-  for (Step& step : steps_) resolve(step);
+  for (Step& step : steps_) {
+    resolve(step);
+    if (step.kernel != nullptr) cost_ += step.launch.cost;
+  }
+  parallel_ = std::any_of(steps_.begin(), steps_.end(), is_parallel);
   cut_segments();
 }
 
@@ -62,6 +76,8 @@ std::unique_ptr<Plan> Plan::clone() const {
   copy->buffers_ = buffers_;
   copy->steps_ = steps_;
   copy->segments_ = segments_;
+  copy->cost_ = cost_;
+  copy->parallel_ = parallel_;
   copy->layout_bytes_ = layout_bytes_;
   copy->arena_ = std::make_unique<Arena>(layout_bytes_);
   for (Step& step : copy->steps_) copy->resolve(step);
@@ -174,11 +190,12 @@ Outcome Plan::run(int64_t count, double seconds, int threads) {
   if (count <= 0) return outcome;
   allocate_scratch(threads);
   const double deadline = now() + seconds;
-  const bool team = threads > 1 && std::any_of(steps_.begin(), steps_.end(), is_parallel);
-  if (team)
+  const bool asleep = count == 1 && cost_ < kBriefNs && now() - last_run > kAwakeSeconds;
+  if (threads > 1 && parallel_ && !asleep)
     run_as_team(count, deadline, threads, outcome);
   else
     run_serially(count, deadline, outcome);
+  last_run = now();
   return outcome;
 }
 

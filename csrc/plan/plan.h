@@ -75,6 +75,8 @@ class Plan {
   std::vector<Buffer> buffers_;
   std::vector<Step> steps_;
   std::vector<Segment> segments_;
+  double cost_ = 0;        // of all steps together, in rough nanoseconds on one core
+  bool parallel_ = false;  // whether any step is worth a second thread
   int64_t layout_bytes_ = 0;
   std::unique_ptr<Arena> arena_;
   std::unique_ptr<Arena> scratch_;
