@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 
@@ -39,6 +38,8 @@ def received(**values: Any) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The near matches of an unknown name, then all known ones: the cure of an "unknown name" error."""
+    from difflib import get_close_matches  # only when something went wrong: it costs a millisecond of the import
+
     names = sorted(known)
     near = get_close_matches(str(name), names, n=3)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
