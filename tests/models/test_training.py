@@ -441,3 +441,14 @@ def test_a_child_forked_while_another_thread_trains_can_train():
     finally:
         leave.set()
         worker.join()
+
+
+def test_a_metric_with_and_without_weights_gives_two_values():
+    model = make()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"])
+    weights = (Y == 0).astype(np.float32)
+    found = model.evaluate(X, Y, sample_weight=weights, verbose=0, return_dict=True)
+    right = model.predict(X, verbose=0).argmax(axis=1) == Y
+    assert found.keys() == {"loss", "accuracy", "weighted_accuracy"}
+    assert found["accuracy"] == pytest.approx(right.mean(), abs=1e-7)
+    assert found["weighted_accuracy"] == pytest.approx(right[Y == 0].mean(), abs=1e-7)

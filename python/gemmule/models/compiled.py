@@ -83,6 +83,10 @@ class Compiled:
             for specs in self._metric_specs
         ]
         self.plain, self.weighted = groups
+        taken = {metric.name for metric in self.plain}
+        for metric in self.weighted:  # as Keras: the same metric with and without weights are two values in the logs
+            if metric.name in taken:
+                metric.name = f"weighted_{metric.name}"
 
     def reset_metrics(self) -> None:
         """Starts all sums anew."""
@@ -128,11 +132,7 @@ class Compiled:
             self.sums.release()
 
     def prepare(self, model: Model) -> None:
-        """Packs the parameters and allocates gradients and slots; does nothing the second time.
-
-        Raises:
-            RuntimeError: if a layer created a weight after the model was compiled and trained.
-        """
+        """Packs the parameters and allocates gradients and slots; does nothing the second time."""
         if self._known:
             return
         if self.trainable is None:
@@ -183,13 +183,12 @@ class Compiled:
             if gradient is None:
                 execute("fill", [places[id(variable)]], [], value=0.0)
 
-    def check_finite(self, loss: Tensor, gradients: bool = True) -> None:
+    def check_finite(self, loss: Tensor) -> None:
         """Ends the step before anything is updated if the loss or a gradient is NaN or infinite."""
         execute("check_finite", [self.flag], [loss.array], code=LOSS)
-        if gradients:
-            for _, array, segments in self._runs:
-                for segment in segments:
-                    execute("check_finite", [self.flag], [array[segment]], code=GRADIENT)
+        for _, array, segments in self._runs:
+            for segment in segments:
+                execute("check_finite", [self.flag], [array[segment]], code=GRADIENT)
         guard(self.flag)
 
     def update(self) -> None:
