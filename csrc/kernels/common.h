@@ -55,7 +55,7 @@ struct Units {
   void* local;
 };
 
-constexpr int kArgsCapacity = 256;
+constexpr int kArgsCapacity = 640;
 
 // A prepared call: plain arguments and how the work divides. Everything here depends on shapes and attributes alone,
 // never on the number of threads: that is what makes results independent of it.

@@ -14,6 +14,12 @@ import numpy as np
 FAMILIES = (
     "gemm",
     "dense",
+    "conv2d",
+    "depthwise",
+    "pool",
+    "norm",
+    "resize",
+    "augment",
     "elementwise",
     "activation",
     "reduce",

@@ -1,0 +1,11 @@
+// Random changes of images.
+#include "families.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+void register_augment(Table& table, bool doubles) {
+  (void)table;
+  (void)doubles;
+}
+
+}  // namespace gemmule::GEMMULE_ISA

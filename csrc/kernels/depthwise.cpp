@@ -1,0 +1,11 @@
+// Depthwise convolution.
+#include "families.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+void register_depthwise(Table& table, bool doubles) {
+  (void)table;
+  (void)doubles;
+}
+
+}  // namespace gemmule::GEMMULE_ISA

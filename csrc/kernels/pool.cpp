@@ -1,0 +1,11 @@
+// Pooling.
+#include "families.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+void register_pool(Table& table, bool doubles) {
+  (void)table;
+  (void)doubles;
+}
+
+}  // namespace gemmule::GEMMULE_ISA

@@ -1,0 +1,11 @@
+// Resizing of images.
+#include "families.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+void register_resize(Table& table, bool doubles) {
+  (void)table;
+  (void)doubles;
+}
+
+}  // namespace gemmule::GEMMULE_ISA
