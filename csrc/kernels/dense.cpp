@@ -1,4 +1,5 @@
-// dense: y = act(x · w + b) and its two gradients, as products on the core of gemm.cpp.
+// dense: y = act(x · w + b), with the epilogue of a product, and its two gradients, as products on the core of
+// gemm.cpp.
 #include "families.h"
 #include "gemm.h"
 
@@ -43,7 +44,8 @@ struct DenseProduct {
   static double cost(const Args& args) { return gemm_cost<T>(args); }
 };
 
-// y (M, N) | x (M, K), w (K, N), b (N)?
+// y (M, N) = act(fma(x · w + b, scale, shift) + residual) | x (M, K), w (K, N), b (N)?, scale (N)?, shift (N)?,
+// residual (M, N)?
 template <class T>
 struct DenseForward : DenseProduct<T> {
   static GemmPlan prepare(const Call& call) {
@@ -52,8 +54,9 @@ struct DenseForward : DenseProduct<T> {
     plan.alpha = call.number("alpha");
     return plan;
   }
-  static void run(T* y, const T* x, const T* w, const T* b, const GemmPlan& plan, const Units& u) {
-    gemm_run<T>(plan, {y, x, w, b}, u);
+  static void run(T* y, const T* x, const T* w, const T* b, const T* scale, const T* shift, const T* residual,
+                  const GemmPlan& plan, const Units& u) {
+    gemm_run<T>(plan, {y, x, w, b, residual, scale, shift}, u);
   }
 };
 

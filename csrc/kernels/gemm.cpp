@@ -143,7 +143,12 @@ void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, 
 template <class T>
 GemmOperands<T> entry_of(const GemmPlan& p, const GemmOperands<T>& m, int64_t entry) {
   const int64_t out = entry * p.M * p.N;
-  return {m.out + out, m.a + entry * p.a_step, m.b + entry * p.b_step, m.bias, m.residual ? m.residual + out : nullptr};
+  GemmOperands<T> own = m;
+  own.out += out;
+  own.a += entry * p.a_step;
+  own.b += entry * p.b_step;
+  if (own.residual) own.residual += out;
+  return own;
 }
 
 // The strategies that need no phases: row blocks [r0, r1) of one column block.

@@ -1,10 +1,10 @@
 // Matrix products: the interface of `gemm.cpp` for other families.
 //
-//   out (M, N) = act(op(a) · op(b) + bias + residual),  op(a) (M, K),  op(b) (K, N)
+//   out (M, N) = act(fma(op(a) · op(b) + bias, scale, shift) + residual),  op(a) (M, K),  op(b) (K, N)
 //
 // A kernel that needs a product keeps a GemmPlan among its arguments, adds the plan's scratch, phases and units to its
 // own, and calls gemm_run for them. Every element of out is a sum over blocks of K, each block one chain of fused
-// multiply-adds in the order of k; then come bias, residual and activation. The blocks depend on K alone, so the
+// multiply-adds in the order of k; then comes the epilogue of gemm_epilogue.h. The blocks depend on K alone, so the
 // same row gives the same bits in a batch of any size (except where `dots` is chosen, see there).
 #pragma once
 #include "gemm_epilogue.h"
@@ -50,6 +50,8 @@ struct GemmOperands {
   const T* b;
   const T* bias = nullptr;      // (N,)
   const T* residual = nullptr;  // like out, and never out itself
+  const T* scale = nullptr;     // (N,), together with shift
+  const T* shift = nullptr;
 };
 
 template <class T>

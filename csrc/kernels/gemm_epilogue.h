@@ -1,4 +1,8 @@
-// What happens to a block of a product after its sums are complete: bias, residual, activation.
+// What happens to a block of a product after its sums are complete:
+//
+//   v = sum;  v += bias;  v = fma(v, scale, shift);  v += residual;  out = act(v)
+//
+// scale and shift are a batch normalisation in inference: in this order its bits are those of two separate calls.
 //
 // The register tiles add one row or one matrix to their sums on the way out, for nothing. All else is a pass over the
 // block just written, which still lies in L1: one more copy of every tile for every activation would cost megabytes.
@@ -13,8 +17,10 @@ struct Epilogue {
   const T* residual;  // (M, N) or nullptr
   Activation activation;
   T alpha;
+  const T* scale = nullptr;  // (N,), or nullptr and shift with it
+  const T* shift = nullptr;
 
-  bool idle() const { return !bias && !residual && activation == Activation::linear; }
+  bool idle() const { return !bias && !scale && !residual && activation == Activation::linear; }
 
   // out (M, N): rows [i0, i1), columns [j0, j1)
   void finish(T* out, int64_t N, int64_t i0, int64_t i1, int64_t j0, int64_t j1) const {
@@ -54,12 +60,14 @@ struct Epilogue {
       for (; j + kLanes<T> <= j1; j += kLanes<T>) {
         Vec<T> y = load(row + j);
         if (bias) y += load(bias + j);
+        if (scale) y = fma(y, load(scale + j), load(shift + j));
         if (extra) y += load(extra + j);
         store<T>(row + j, activated<A>(y));
       }
       if (j == j1) continue;
       Vec<T> y = load_partial(row + j, j1 - j);
       if (bias) y += load_partial(bias + j, j1 - j);
+      if (scale) y = fma(y, load_partial(scale + j, j1 - j), load_partial(shift + j, j1 - j));
       if (extra) y += load_partial(extra + j, j1 - j);
       store_partial<T>(row + j, activated<A>(y), j1 - j);
     }

@@ -25,7 +25,7 @@ constexpr int64_t kRowsInL2 = 256 * 1024;
 
 template <class T>
 Epilogue<T> epilogue_of(const GemmPlan& p, const GemmOperands<T>& m) {
-  return {m.bias, m.residual, p.activation, static_cast<T>(p.alpha)};
+  return {m.bias, m.residual, p.activation, static_cast<T>(p.alpha), m.scale, m.shift};
 }
 
 // A tile adds the sums of the blocks of K before it, or the bias, or nothing.

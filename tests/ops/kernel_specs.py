@@ -103,6 +103,18 @@ def product(transpose_a: bool, transpose_b: bool, residual: bool) -> Callable[[n
     return operands
 
 
+def dense(rows: int, bias: bool, residual: bool) -> Callable[[np.random.Generator, str], Operands]:
+    """A dense layer with the batch normalisation behind it: rows as the strategies of a product divide them."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        x, w, b, scale, shift, more = (
+            rng.standard_normal(shape).astype(dtype) for shape in ((rows, 23), (23, 37), 37, 37, 37, (rows, 37))
+        )
+        return [np.empty((rows, 37), dtype)], [x, w, b if bias else None, scale, shift, more if residual else None]
+
+    return operands
+
+
 SUMS = {"float32": 3e-6, "float64": 1e-14}
 ROWS = [
     Row("sgd_step", lambda rng, d: sgd(rng, d, momentum=False), {"nesterov": False}, tag="plain"),
@@ -143,6 +155,13 @@ ROWS = [
             (False, True, True, "tanh", 0.0),
             (True, False, False, "softplus", 0.0),
             (True, True, True, "linear", 0.0),
+        )
+    ),
+    *(
+        Row("dense_forward", dense(rows, bias, residual), {"activation": name, "alpha": 0.0},
+            tag=f"{rows}-rows-{name}", tolerance=SUMS)
+        for rows, bias, residual, name in (
+            (1, True, False, "relu"), (19, False, True, "linear"), (211, True, True, "relu")
         )
     ),
 ]  # fmt: skip

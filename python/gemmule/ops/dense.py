@@ -62,7 +62,7 @@ def _fused(x: Tensor, kernel: Tensor, bias: Tensor | None, activation: str, alph
     y = empty((*x.shape[:-1], units), x.dtype)
     y_rows = y.array.reshape(rows, units)
     b = None if bias is None else bias.array
-    execute("dense_forward", [y_rows], [x_rows, w, b], activation=activation, alpha=alpha)
+    execute("dense_forward", [y_rows], [x_rows, w, b, None, None, None], activation=activation, alpha=alpha)
 
     def backward(grad: Gradients) -> None:
         dz = _through_activation(activation, alpha, grad.d.reshape(rows, units), y_rows)

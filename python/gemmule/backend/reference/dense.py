@@ -8,12 +8,25 @@ from gemmule.backend.reference.gemm import apply_activation
 
 
 def dense_forward(
-    y: np.ndarray, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, *, activation: str, alpha: float
+    y: np.ndarray,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
+    shift: np.ndarray | None = None,
+    residual: np.ndarray | None = None,
+    *,
+    activation: str,
+    alpha: float,
 ) -> None:
-    """y = act(x · w + b)."""
+    """y = act((x · w + b)·scale + shift + residual); scale and shift have one entry per column."""
     z = x @ w
     if b is not None:
         z += b
+    if scale is not None:
+        z = z * scale + shift
+    if residual is not None:
+        z += residual
     y[...] = apply_activation(z, activation, alpha)
 
 
