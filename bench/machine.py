@@ -65,12 +65,12 @@ class Machine:
         return asdict(self) | {"python": platform.python_version(), "system": platform.platform()}
 
 
-def measure() -> Machine:
-    """Compiles and runs `peak.cpp`; raises RuntimeError without a C++ compiler."""
+def measure(threads: int | None = None) -> Machine:
+    """Compiles and runs `peak.cpp` on so many threads, all cores by default; RuntimeError without a C++ compiler."""
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if compiler is None:
         raise RuntimeError("The machine's peak is measured by a C++ program, but no compiler was found (set CXX).")
-    cores = usable_cores()
+    cores = threads or usable_cores()
     with tempfile.TemporaryDirectory() as directory:
         program = os.path.join(directory, "peak")
         source = str(Path(__file__).with_name("peak.cpp"))

@@ -23,6 +23,7 @@ LIBRARIES = {
     "gemmule-kernel": ("gemmule_runs", "kernel"),
     "gemmule-reference": ("gemmule_runs", "reference"),
     "torch": ("torch_runs", "eager"),
+    "torch-channels-last": ("torch_runs", "channels-last"),
     "torch-compile": ("torch_runs", "compile"),
     "jax": ("jax_runs", "jit"),
     "jax-scan": ("jax_runs", "scan"),

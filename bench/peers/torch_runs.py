@@ -9,6 +9,7 @@ import torch
 
 from bench import data
 from bench.cases import MLP, TINY
+from bench.peers import torch_shapes
 from bench.peers.array_ops import torch_op
 
 
@@ -99,6 +100,8 @@ def op(options: dict[str, Any]) -> Callable[[int], float | None]:
 def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int], float | None]:
     """The run of a case."""
     torch.manual_seed(0)
+    if case.startswith("shape/"):
+        return torch_shapes.prepare(case.removeprefix("shape/"), variant, options)
     if case.startswith("op/") and options["arguments"] is not None:
         return op(options)
     if case == "mlp_train":

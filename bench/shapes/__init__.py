@@ -1,0 +1,134 @@
+"""The shapes of the sweep, from the text files beside this module, and how much work each pass of them is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PASSES = {
+    "conv2d": ("forward", "dX", "dW"),
+    "depthwise": ("forward", "dX", "dW"),
+    "transposed": ("forward", "dX", "dW"),
+    "pool": ("forward", "backward"),
+    "norm": ("forward", "backward"),
+}
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution of an image (N, H, W, C) with filters to (N, OH, OW, O); for `transposed`, of the image of O back.
+
+    The kernel is (KH, KW, C / groups, O). `pads` is (top, bottom, left, right).
+    """
+
+    x: tuple[int, int, int, int]
+    w: tuple[int, int, int, int]
+    y: tuple[int, int, int, int]
+    stride: int
+    dilation: int
+    groups: int
+    pads: tuple[int, int, int, int]
+    transposed: bool = False
+
+    @property
+    def flops(self) -> float:
+        """Multiplications and additions of one pass, whichever."""
+        return 2.0 * prod(self.y) * self.w[0] * self.w[1] * self.w[2]
+
+    @property
+    def bytes(self) -> float:
+        """Each of image, result and kernel touched once."""
+        return 4.0 * (prod(self.x) + prod(self.y) + prod(self.w))
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A pooling of an image (N, H, W, C)."""
+
+    kind: str
+    x: tuple[int, int, int, int]
+    y: tuple[int, int, int, int]
+    size: int
+    stride: int
+    pads: tuple[int, int, int, int]
+
+    flops = 0.0
+
+    @property
+    def bytes(self) -> float:
+        """Image and result touched once; the saved index is not counted."""
+        return 4.0 * (prod(self.x) + prod(self.y))
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """A normalization of rows of channels: over the rows (`batch`) or over the channels (`layer`)."""
+
+    kind: str
+    rows: int
+    channels: int
+
+    flops = 0.0
+
+    @property
+    def bytes(self) -> float:
+        """One array read, one written. A second pass over the input is the implementation's own affair."""
+        return 8.0 * self.rows * self.channels
+
+
+def _pair(text: str) -> tuple[int, int]:
+    first, _, second = text.partition("x")
+    return int(first), int(second or first)
+
+
+def _out(size: int, kernel: int, stride: int, dilation: int, pad: int) -> int:
+    return (size + 2 * pad - (kernel - 1) * dilation - 1) // stride + 1
+
+
+def _convolution(fields: list[str]) -> Convolution:
+    (kh, kw), (ph, pw) = _pair(fields[5]), _pair(fields[9])
+    n, h, w, c, o = map(int, fields[:5])
+    stride, dilation, groups = map(int, fields[6:9])
+    y = (n, _out(h, kh, stride, dilation, ph), _out(w, kw, stride, dilation, pw), o)
+    return Convolution((n, h, w, c), (kh, kw, c // groups, o), y, stride, dilation, groups, (ph, ph, pw, pw))
+
+
+def _depthwise(fields: list[str]) -> Convolution:
+    n, h, w, c, k, stride, multiplier, pad = map(int, fields)
+    size = [_out(extent, k, stride, 1, pad) for extent in (h, w)]
+    return Convolution((n, h, w, c), (k, k, 1, c * multiplier), (n, *size, c * multiplier), stride, 1, c, (pad,) * 4)
+
+
+def _transposed(fields: list[str]) -> Convolution:
+    n, h, w, c, o, k, stride, pad, extra = map(int, fields)
+    size = [(extent - 1) * stride - 2 * pad + k + extra for extent in (h, w)]
+    return Convolution((n, *size, o), (k, k, o, c), (n, h, w, c), stride, 1, 1, (pad,) * 4, True)
+
+
+def _pooling(fields: list[str]) -> Pooling:
+    n, h, w, c, k, stride, pad = map(int, fields[1:])
+    size = [_out(extent, k, stride, 1, pad) for extent in (h, w)]
+    return Pooling(fields[0], (n, h, w, c), (n, *size, c), k, stride, (pad,) * 4)
+
+
+_PARSERS: dict[str, Any] = {
+    "conv2d": _convolution,
+    "depthwise": _depthwise,
+    "transposed": _transposed,
+    "pool": _pooling,
+    "norm": lambda fields: Normalization(fields[0], int(fields[1]), int(fields[2])),
+}
+
+
+def lines(family: str) -> list[str]:
+    """The shapes of a family as the file has them."""
+    text = (HERE / f"{family}.txt").read_text()
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def parse(family: str, line: str) -> Convolution | Pooling | Normalization:
+    """One line of a family's file."""
+    return _PARSERS[family](line.split())
