@@ -127,10 +127,16 @@ print(np.median(times) / plan._native.step_count)
 )
 
 
-def child(code: str, common: bool = True) -> float:
-    """Runs code in a fresh process; the last thing it prints is the figure."""
+def numbers(code: str, common: bool = True) -> list[float]:
+    """Runs code in a fresh process; the last line it prints are the figures."""
     source = (COMMON if common else "") + code
-    return float(subprocess.check_output([sys.executable, "-c", source], text=True).split()[-1])
+    printed = subprocess.check_output([sys.executable, "-c", source], text=True)
+    return [float(word) for word in printed.strip().splitlines()[-1].split()]
+
+
+def child(code: str, common: bool = True) -> float:
+    """Runs code that prints one figure."""
+    return numbers(code, common)[-1]
 
 
 def figure(title: str, asked: str, value: str, met: bool) -> dict[str, Any]:
@@ -198,10 +204,13 @@ FIGURES: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-def measure(only: str = "") -> list[dict[str, Any]]:
-    """All figures whose name contains `only`."""
+def measure(suite: str, only: str = "") -> list[dict[str, Any]]:
+    """The figures of a suite whose name contains `only`."""
+    from bench import network_figures
+
+    chosen = {"models": FIGURES, "networks": network_figures.FIGURES}[suite]
     rows = []
-    for name, function in FIGURES.items():
+    for name, function in chosen.items():
         if only in name:
             print(f"measuring {name} ...", flush=True)
             rows.append(function())

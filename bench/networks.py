@@ -24,12 +24,12 @@ TITLES = {
 }
 # Multiplications and additions of one example's forward pass, from the layers' shapes.
 FLOPS = {
-    "lenet5": 8.3e5,
-    "cifar_cnn": 9.6e6,
-    "geron_cnn": 2.99e8,
-    "deep_mlp": 5.4e5,
-    "resnet18_cifar": 1.11e9,
-    "resnet50": 7.73e9,
+    "lenet5": 833_040.0,
+    "cifar_cnn": 9_097_216.0,
+    "geron_cnn": 178_932_992.0,
+    "deep_mlp": 538_800.0,
+    "resnet18_cifar": 1_110_845_440.0,
+    "resnet50": 7_715_946_496.0,
 }
 # network -> (batch, steps of a round, ratio asked of the better of PyTorch eager and compiled)
 TRAINING = {

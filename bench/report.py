@@ -1,6 +1,6 @@
 """Tables of benchmark results, for the terminal and for Markdown.
 
-python -m bench.report models.json ops.json gemm.json > bench/RESULTS.md
+python -m bench.report models.json networks.json sweep.json ops.json gemm.json > bench/RESULTS.md
 """
 
 from __future__ import annotations
@@ -124,6 +124,8 @@ def markdown(document: dict[str, Any]) -> str:
 
 TITLES = {
     "models": "Models",
+    "networks": "Convolutional networks",
+    "sweep": "Shapes of convolutions, pooling and normalization",
     "ops": "Ops, one by one",
     "products": "Matrix products, looped in C, nothing packed before",
 }
@@ -134,12 +136,14 @@ def main() -> None:
     print(
         "# Results\n\nMedians, and minima in brackets, of interleaved runs; default threads of each library, float32."
     )
+    from bench import sweep_report
+
     for path in sys.argv[1:]:
         with open(path) as file:
             document = json.load(file)
         kind = document.get("what", "products")
         print(f"\n## {TITLES[kind]}\n")
-        print(products(document) if kind == "products" else markdown(document), end="")
+        print({"products": products, "sweep": sweep_report.markdown}.get(kind, markdown)(document), end="")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Benchmarks against other libraries, interleaved, each library in its own process.
 
     python -m bench.run models [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
+    python -m bench.run networks [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
     python -m bench.run ops    [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
 
 Without `--peers` only gemmule runs. A ratio is a peer's median over gemmule's: above 1, gemmule is faster.
@@ -15,7 +16,7 @@ import tempfile
 import time
 from typing import Any
 
-from bench import data, figures, machine, report
+from bench import data, figures, machine, networks, report
 from bench.cases import CASES, Case
 from bench.results import Result
 from bench.worker import Worker
@@ -59,9 +60,13 @@ def measure(case: Case, name: str, workers: list[Worker], rounds: int | None) ->
     return result
 
 
-def run_models(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[list[Result], dict[str, Any]]:
-    """All model cases, and the versions and threads of the libraries that took part."""
-    libraries = MODEL_LIBRARIES if arguments.peers else ["gemmule"]
+SUITES = {"models": (CASES, MODEL_LIBRARIES), "networks": (networks.CASES, networks.LIBRARIES)}
+
+
+def run_suite(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[list[Result], dict[str, Any]]:
+    """All cases of a suite, and the versions and threads of the libraries that took part."""
+    cases, libraries = SUITES[arguments.what]
+    libraries = libraries if arguments.peers else ["gemmule"]
     workers = [Worker(library) for library in libraries]
     about = {worker.library: worker.ask(do="versions") for worker in workers}
     missing = {library: answer["error"] for library, answer in about.items() if "error" in answer}
@@ -69,7 +74,7 @@ def run_models(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[
         print(f"{library} takes no part: {error}")
     workers = [worker for worker in workers if worker.library not in missing]
     results = []
-    for name, case in CASES.items():
+    for name, case in cases.items():
         if arguments.filter in name:
             results.append(measure(case, name, workers, arguments.rounds))
             report.show(results[-1].as_json(limits))
@@ -81,7 +86,7 @@ def run_models(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["ops", "models"])
+    parser.add_argument("what", choices=["ops", *SUITES])
     parser.add_argument("--peers", action="store_true", help="run the other libraries, too, where they are installed")
     parser.add_argument("--json", metavar="FILE", help="write the results")
     parser.add_argument("--markdown", metavar="FILE", help="write the tables of bench/RESULTS.md")
@@ -93,10 +98,10 @@ def main() -> int:
     limits = machine.measure()
     print(f"{limits.processor}, {limits.cores} cores: {limits.gflops:.0f} GFLOP/s, one core {limits.gflops_1:.0f}")
     with tempfile.TemporaryDirectory() as directory:
-        if arguments.what == "models":
+        if arguments.what in SUITES:
             data.write(directory)
-            results, libraries = run_models(arguments, limits)
-            extra = figures.measure(arguments.filter)
+            results, libraries = run_suite(arguments, limits)
+            extra = figures.measure(arguments.what, arguments.filter)
         else:
             from bench import ops
 

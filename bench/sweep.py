@@ -73,7 +73,7 @@ def show(found: dict[str, Any]) -> None:
     )
 
 
-def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def summarize(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Geometric mean, least ratio, and how many are below 1 and 0.6, for each family, pass and number of threads."""
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for found in rows:
@@ -126,7 +126,7 @@ def main() -> int:
     for worker in workers:
         worker.close()
     print(f"\n{len(rows)} measurements in {time.perf_counter() - start:.0f} s")
-    totals = summary(rows)
+    totals = summarize(rows)
     for total in totals:
         print(
             f"{total['family']:<10} {total['pass']:<8} {total['threads']} threads: {total['shapes']:>3} shapes, "
@@ -134,7 +134,13 @@ def main() -> int:
             f"{total['below_1']} below 1, {total['below_06']} below 0.6"
         )
     if arguments.json:
-        document = {"what": "sweep", "winograd": arguments.winograd, "libraries": about, "rows": rows, "summary": totals}
+        document = {
+            "what": "sweep",
+            "winograd": arguments.winograd,
+            "libraries": about,
+            "rows": rows,
+            "summary": totals,
+        }
         document["machine"] = limits[max(limits)].describe()
         with open(arguments.json, "w") as file:
             json.dump(document, file, indent=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gemmule as gm
 from bench import data
-from bench.peers import gemmule_shapes, keras_like
+from bench.peers import gemmule_networks, gemmule_shapes, keras_like
 from gemmule.backend import Call, listening
 
 
@@ -54,6 +54,8 @@ def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int],
     gm.use_backend("reference" if variant == "reference" else "native")
     if case.startswith("shape/"):
         return gemmule_shapes.prepare(case.removeprefix("shape/"), options)
+    if case.startswith(("train/", "predict/")):
+        return gemmule_networks.prepare(case)
     if case.startswith("op/"):
         return op(case.removeprefix("op/"), variant, options)
     return keras_like.prepare(gm, case)
