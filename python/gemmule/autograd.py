@@ -16,6 +16,7 @@ import numpy as np
 
 from gemmule.backend import execute
 from gemmule.errors import describe
+from gemmule.memory import unset
 from gemmule.scope import current_layer, layer_scope
 from gemmule.tensor import Tensor, Variable
 
@@ -313,7 +314,7 @@ class _Walk:
         """The final place when this is the only contribution, else a temporary."""
         if self.awaited[id(tensor)] == 1 and id(tensor) not in self.grads and id(tensor) in self.into:
             return self.into[id(tensor)]
-        return np.empty(tensor.shape, tensor.dtype)
+        return unset(tensor.shape, tensor.dtype, "gradient")
 
     def _add(self, tensor: Tensor, array: np.ndarray) -> None:
         key = id(tensor)

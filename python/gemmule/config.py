@@ -1,19 +1,82 @@
-"""Settings of the engine: floating type, threads, instruction set, and a page that prints them."""
+"""Settings of the engine: floating type, threads, instruction set, convolutions, and a page that prints them.
+
+Two settings are plain attributes, checked when they are set:
+
+- `gm.config.convolution`: `"auto"` (the default) computes 3x3 convolutions by Winograd's method where that is faster,
+  which depends on shapes and the instruction set alone; `"exact"` always adds up the products one by one.
+- `gm.config.winograd_tile`: 2 (the default) or 4, the width of the output tiles of Winograd's method. 4 is faster
+  and less exact.
+
+A model that is already recorded is recorded anew after a change.
+
+Example:
+    >>> gm.config.convolution = "exact"
+    >>> gm.config.convolution = "auto"
+"""
 
 from __future__ import annotations
 
 import platform
+import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from gemmule import mutation
 from gemmule.backend import backend
 from gemmule.errors import did_you_mean, received
 
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "int32", "int64", "uint8", "bool")
 _MOST_THREADS = 4096  # more than any machine has: a slip must not end the process for want of stacks
+CONVOLUTIONS = ("auto", "exact")
+WINOGRAD_TILES = (2, 4)
 _floatx = "float32"
+convolution: str
+winograd_tile: int
+
+
+class _Module(ModuleType):
+    """This module, with attributes that are checked when they are set."""
+
+    _convolution = "auto"
+    _winograd_tile = 2
+
+    @property
+    def convolution(self) -> str:
+        """How convolutions are computed: `"auto"` or `"exact"`."""
+        return self._convolution
+
+    @convolution.setter
+    def convolution(self, value: str) -> None:
+        if value not in CONVOLUTIONS:
+            raise ValueError(f"Unknown convolution {value!r}.{did_you_mean(str(value), CONVOLUTIONS)}")
+        if value != self._convolution:
+            mutation.count_change()
+        self._convolution = value
+
+    @property
+    def winograd_tile(self) -> int:
+        """Width of the output tiles of Winograd's method: 2 or 4."""
+        return self._winograd_tile
+
+    @winograd_tile.setter
+    def winograd_tile(self, value: int) -> None:
+        if isinstance(value, bool) or value not in WINOGRAD_TILES:
+            raise ValueError(f"winograd_tile must be 2 or 4.{received(winograd_tile=value)}")
+        if value != self._winograd_tile:
+            mutation.count_change()
+        self._winograd_tile = int(value)
+
+
+_this = sys.modules[__name__]
+_this.__class__ = _Module
+
+
+def winograd() -> int:
+    """What convolution kernels are told: the width of Winograd's tiles, or 0 to leave them out."""
+    return _this.winograd_tile if _this.convolution == "auto" else 0
 
 
 def floatx() -> str:
@@ -95,7 +158,8 @@ def show_config() -> None:
         "isa": f"{_native.isa()} (supported: {', '.join(_native.supported_isas())})",
         "threads": f"{num_threads()} ({_native.threading_layer()})",
         "floatx": floatx(),
+        "convolution": f"{_this.convolution} (winograd_tile: {_this.winograd_tile})",
         "compiler": _native.compiler(),
     }
     for name, value in rows.items():
-        print(f"{name:<10}{value}")
+        print(f"{name:<12}{value}")

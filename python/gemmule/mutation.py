@@ -1,4 +1,4 @@
-"""Counts changes of plain Python attributes of layers, losses, metrics and optimizers.
+"""Counts changes of plain Python attributes of layers, losses, metrics and optimizers, and of settings.
 
 A plan bakes in numbers such as `layer.negative_slope`. When one of them changes, the model records another plan; as
 long as this counter stands still it need not even look.
@@ -50,10 +50,15 @@ class Watched:
 
 def note_change(owner: Any, name: str, value: Any) -> None:
     """Counts the assignment if it changes an attribute that was there before."""
-    global _version
     if name in owner.__dict__ and name not in owner._unwatched and _changes(owner.__dict__[name], value):
-        _version += 1
-        _local.version = version_here() + 1
+        count_change()
+
+
+def count_change() -> None:
+    """Counts a change of something that recorded steps depend on."""
+    global _version
+    _version += 1
+    _local.version = version_here() + 1
 
 
 def _changes(before: Any, value: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gemmule.backend import execute
 from gemmule.errors import received
-from gemmule.memory import persistent
+from gemmule.memory import persistent, unset
 
 
 class _Session:
@@ -78,7 +78,7 @@ class Stream:
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """Uniform numbers in `[low, high)`, float64."""
-        out = np.empty(shape, np.float64)
+        out = unset(shape, np.float64, "random numbers")
         execute("random_uniform", [out], [self.key], low=float(low), high=float(high))
         self.advance()
         return out
@@ -87,7 +87,7 @@ class Stream:
         self, shape: tuple[int, ...], mean: float = 0.0, stddev: float = 1.0, truncated: bool = False
     ) -> np.ndarray:
         """Normal numbers, float64; `truncated` keeps them within two standard deviations of the mean."""
-        out = np.empty(shape, np.float64)
+        out = unset(shape, np.float64, "random numbers")
         execute("random_normal", [out], [self.key], mean=float(mean), stddev=float(stddev), truncated=truncated)
         self.advance()
         return out

@@ -14,12 +14,13 @@ import numpy as np
 
 from gemmule.autograd import Gradients
 from gemmule.backend import execute
+from gemmule.memory import unset
 from gemmule.tensor import Tensor, Variable
 
 
 def compute(kernel: str, *inputs: np.ndarray | None, shape: Sequence[int], dtype: Any, **attributes: Any) -> np.ndarray:
     """Runs a kernel of one output and returns it, newly allocated."""
-    out = np.empty(tuple(shape), dtype)
+    out = unset(tuple(shape), dtype, kernel)
     execute(kernel, [out], inputs, **attributes)
     return out
 

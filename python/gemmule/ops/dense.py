@@ -50,7 +50,7 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None, 
     bias = None if bias is None else as_tensor(bias, kernel.dtype)
     _check(x, kernel, bias)
     name = activation or "linear"
-    slope = _alpha(name, alpha)
+    slope = activation_parameter("dense", name, alpha)
     if name in COMPOSED:
         return OPS[name](_fused(x, kernel, bias, "linear", slope))
     return _fused(x, kernel, bias, name, slope)
@@ -59,13 +59,13 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None, 
 def _fused(x: Tensor, kernel: Tensor, bias: Tensor | None, activation: str, alpha: float) -> Tensor:
     rows, features, units = prod(x.shape[:-1]), kernel.shape[0], kernel.shape[1]
     x_rows, w = x.array.reshape(rows, features), kernel.array
-    y = empty((*x.shape[:-1], units), x.dtype)
+    y = empty((*x.shape[:-1], units), x.dtype, "dense")
     y_rows = y.array.reshape(rows, units)
     b = None if bias is None else bias.array
     execute("dense_forward", [y_rows], [x_rows, w, b, None, None, None], activation=activation, alpha=alpha)
 
     def backward(grad: Gradients) -> None:
-        dz = _through_activation(activation, alpha, grad.d.reshape(rows, units), y_rows)
+        dz = through_activation(activation, alpha, grad.d.reshape(rows, units), y_rows)
         dw, db = grad.buffer(1), None if bias is None else grad.buffer(2)
         if dw is not None or db is not None:
             execute("dense_backward_weights", [dw, db], [x_rows, dz])
@@ -77,7 +77,8 @@ def _fused(x: Tensor, kernel: Tensor, bias: Tensor | None, activation: str, alph
     return record(y, inputs, backward, "dense")
 
 
-def _through_activation(activation: str, alpha: float, dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+def through_activation(activation: str, alpha: float, dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient before a fused activation, from the one behind it and its result y."""
     if activation == "linear":
         return dy
     attributes = {_PARAMETER[activation]: alpha} if activation in _PARAMETER else {}
@@ -86,16 +87,21 @@ def _through_activation(activation: str, alpha: float, dy: np.ndarray, y: np.nda
     return dz
 
 
-def _alpha(activation: str, alpha: float | None) -> float:
+def activation_parameter(op: str, activation: str, alpha: float | None) -> float:
+    """The number that a fused activation takes, or 0.
+
+    Raises:
+        ValueError: for an unknown activation, or a number it does not take.
+    """
     if activation not in FUSED and activation not in COMPOSED:
         raise ValueError(
-            f"{where('dense')}: unknown activation {activation!r}.{did_you_mean(activation, (*FUSED, *COMPOSED))}"
+            f"{where(op)}: unknown activation {activation!r}.{did_you_mean(activation, (*FUSED, *COMPOSED))}"
         )
     if activation in _PARAMETER:
-        return positive_parameter("dense", "alpha", _DEFAULT_ALPHA[activation] if alpha is None else alpha)
+        return positive_parameter(op, "alpha", _DEFAULT_ALPHA[activation] if alpha is None else alpha)
     if alpha is not None:
         raise ValueError(
-            f"{where('dense')}: alpha belongs to 'leaky_relu' and 'elu'. "
+            f"{where(op)}: alpha belongs to 'leaky_relu' and 'elu'. "
             f"Received: activation={activation!r}, alpha={alpha!r}."
         )
     return 0.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from gemmule.config import FLOATS, floatx, standardize_dtype
 from gemmule.errors import describe, received
+from gemmule.memory import unset
 from gemmule.scope import where
 from gemmule.tensor import Tensor
 
@@ -98,14 +99,18 @@ def as_float(value: Any) -> Tensor:
     return tensor if tensor.dtype.kind == "f" else as_tensor(tensor, floatx())
 
 
-def empty(shape: Iterable[int], dtype: Any) -> Tensor:
-    """A tensor to be filled by a kernel."""
-    return Tensor(np.empty(tuple(shape), dtype))
+def empty(shape: Iterable[int], dtype: Any, op: str = "result") -> Tensor:
+    """A tensor to be filled by a kernel.
+
+    Raises:
+        MemoryError: naming `op` and layer, if there is not enough memory.
+    """
+    return Tensor(unset(tuple(shape), dtype, op))
 
 
-def empty_like(tensor: Tensor) -> Tensor:
+def empty_like(tensor: Tensor, op: str = "result") -> Tensor:
     """A tensor of the same shape and type, to be filled by a kernel."""
-    return Tensor(np.empty(tensor.shape, tensor.dtype))
+    return Tensor(unset(tensor.shape, tensor.dtype, op))
 
 
 def broadcast_shapes(op: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
