@@ -13,10 +13,10 @@
 
 namespace gemmule::GEMMULE_ISA {
 
-enum class WinogradPass : int64_t { forward, backward_input };
+enum class WinogradPass : int64_t { forward, backward_input, backward_weights };
 
-// Everything here follows from the shapes. `in` is the image that is read and `out` the one that is written: for
-// backward_input the gradients of y and of x.
+// Everything here follows from the shapes. `in` and `out` are x and y; for backward_input, where the
+// gradient of y is read and that of x is written, they have changed places.
 struct WinogradPlan {
   WinogradPass pass;
   int64_t tile;                             // m
@@ -57,6 +57,9 @@ int64_t winograd_units(const WinogradPlan& plan, int phase);
 int64_t winograd_shared_bytes(const WinogradPlan& plan);
 int64_t winograd_local_bytes(const WinogradPlan& plan);
 double winograd_cost(const WinogradPlan& plan);
+// Units of a plan for forward and backward_input.
 void winograd_run(const WinogradPlan& plan, const WinogradOperands& operands, const Units& units);
+// Units of a plan for backward_weights: dw (3, 3, C, O).
+void winograd_run_weights(const WinogradPlan& plan, float* dw, const float* x, const float* dy, const Units& units);
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -35,6 +35,20 @@ struct Winograd<2> {
     out[2] = outer - inner;
     out[3] = g[2];
   }
+  // A y
+  static GEMMULE_INLINE void output_adjoint(V* out, const V* y) {
+    out[0] = y[0];
+    out[1] = y[0] + y[1];
+    out[2] = y[0] - y[1];
+    out[3] = -y[1];
+  }
+  // Gᵀ s
+  static GEMMULE_INLINE void weights_adjoint(V* out, const V* s) {
+    const V even = (s[1] + s[2]) * 0.5f;
+    out[0] = s[0] + even;
+    out[1] = (s[1] - s[2]) * 0.5f;
+    out[2] = even + s[3];
+  }
 };
 
 template <>
@@ -69,6 +83,22 @@ struct Winograd<4> {
     out[3] = outer2 + inner2;
     out[4] = outer2 - inner2;
     out[5] = g[2];
+  }
+  static GEMMULE_INLINE void output_adjoint(V* out, const V* y) {
+    const V even = y[0] + y[2], odd = y[1] + y[3];
+    const V even2 = fma(splat(4.0f), y[2], y[0]), odd2 = fma(splat(4.0f), y[3], y[1]) * 2.0f;
+    out[0] = y[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + odd2;
+    out[4] = even2 - odd2;
+    out[5] = y[3];
+  }
+  static GEMMULE_INLINE void weights_adjoint(V* out, const V* s) {
+    const V even = (s[1] + s[2]) * (-1.0f / 6), even2 = s[3] + s[4];
+    out[0] = fma(even2, splat(1.0f / 24), fma(s[0], splat(0.25f), even));
+    out[1] = fma(s[3] - s[4], splat(1.0f / 12), (s[2] - s[1]) * (1.0f / 6));
+    out[2] = fma(even2, splat(1.0f / 6), even) + s[5];
   }
 };
 
