@@ -8,44 +8,53 @@ namespace gemmule::GEMMULE_ISA {
 
 namespace {
 
-// Bytes of a thread's block of transformed tiles: about half of L2, of which processors with AVX-512 have a megabyte
-// or more.
+// What the paths cost on one core, to choose between them and to decide on threads: nanoseconds of a multiply-add, of
+// an element carried into the transformed space or back, and of a transformed weight. Bytes of a block of transformed
+// tiles: about half of L2, of which processors with AVX-512 have a megabyte or more.
 #if defined(__AVX512F__)
+constexpr double kProduct = 1 / 120.0, kElement = 0.1, kWeight = 0.25;
 constexpr int64_t kBlockBytes = 576 * 1024;
+#elif defined(__AVX2__)
+constexpr double kProduct = 1 / 56.0, kElement = 0.17, kWeight = 0.35;
+constexpr int64_t kBlockBytes = 192 * 1024;
 #else
+constexpr double kProduct = 1 / 21.0, kElement = 0.3, kWeight = 0.4;
 constexpr int64_t kBlockBytes = 192 * 1024;
 #endif
+constexpr double kMargin = 0.95;        // of the exact path's time, which an estimate has to stay below
 constexpr int64_t kLongestChunk = 256;  // tiles of a chunk of the weights' gradient
-
-// Multiply-adds a nanosecond on one core: for deciding on threads.
-#if defined(__AVX512F__)
-constexpr double kRate = 90;
-#elif defined(__AVX2__)
-constexpr double kRate = 45;
-#else
-constexpr double kRate = 14;
-#endif
 
 bool is_gradient(const WinogradPlan& p) { return p.pass == WinogradPass::backward_weights; }
 
 int64_t block_of(const WinogradPlan& p) {
   const int64_t tile_bytes = p.positions() * tile_stride(p) * static_cast<int64_t>(sizeof(float));
   if (is_gradient(p)) return min(max(1, p.tiles()), kLongestChunk);
-  return min(max(1, p.tiles()), max(1, min(4, kBlockBytes / tile_bytes / kTileRows)) * kTileRows);
+  return min(max(1, p.tiles()), max(2, min(4, kBlockBytes / tile_bytes / kTileRows)) * kTileRows);
 }
+
+bool is_possible(const ConvShape& s) {
+  return s.KH == 3 && s.KW == 3 && s.SH == 1 && s.SW == 1 && s.DH == 1 && s.DW == 1 && s.G == 1;
+}
+
+double exact_cost(const ConvShape& s) { return s.flops() / 2 * kProduct; }
 
 }  // namespace
 
-bool winograd_wins(const ConvShape& s, WinogradPass pass, int64_t tile) {
-  if (s.KH != 3 || s.KW != 3 || s.SH != 1 || s.SW != 1 || s.DH != 1 || s.DW != 1 || s.G != 1) return false;
-  const bool forward = pass != WinogradPass::backward_input;
-  const int64_t height = forward ? s.OH : s.H, width = forward ? s.OW : s.W;
-  return s.C >= 16 && s.O >= 16 && height >= tile && width >= tile;
+bool winograd_wins(const ConvShape& shape, WinogradPass pass, int64_t tile) {
+  return is_possible(shape) && winograd_cost(winograd_plan(shape, pass, tile)) < kMargin * exact_cost(shape);
 }
 
 int64_t winograd_tile(const ConvShape& shape, WinogradPass pass, int64_t largest) {
-  if (largest >= 4 && winograd_wins(shape, pass, 4)) return 4;
-  return largest >= 2 && winograd_wins(shape, pass, 2) ? 2 : 0;
+  if (!is_possible(shape)) return 0;
+  double best = kMargin * exact_cost(shape);
+  int64_t chosen = 0;
+  for (int64_t tile = 2; tile <= min(largest, 4); tile += 2) {
+    const double cost = winograd_cost(winograd_plan(shape, pass, tile));
+    if (cost >= best) continue;
+    best = cost;
+    chosen = tile;
+  }
+  return chosen;
 }
 
 WinogradPlan winograd_plan(const ConvShape& s, WinogradPass pass, int64_t tile, Activation activation, double alpha) {
@@ -95,9 +104,8 @@ int64_t winograd_local_bytes(const WinogradPlan& p) {
 }
 
 double winograd_cost(const WinogradPlan& p) {
-  const double products = static_cast<double>(p.tiles()) * p.positions() * p.C * p.O;
-  const double elements = static_cast<double>(p.positions()) * (p.tiles() * (p.C + p.O) + p.C * p.O);
-  return 100 + products / kRate + elements / 8;
+  const double tiles = static_cast<double>(p.positions()) * p.tiles(), weights = static_cast<double>(p.C) * p.O;
+  return 100 + tiles * (weights * kProduct + (p.C + p.O) * kElement) + p.positions() * weights * kWeight;
 }
 
 void winograd_run(const WinogradPlan& p, const WinogradOperands& m, const Units& u) {

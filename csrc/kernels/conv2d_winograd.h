@@ -43,11 +43,12 @@ struct WinogradOperands {
   const float* residual = nullptr;  // like out, and never out itself
 };
 
-// Whether Winograd with tiles of tile×tile beats the exact convolution, transform of the weights included. `shape` is
-// the convolution's own in both directions. False for what it cannot do at all.
+// Whether Winograd with tiles of tile×tile beats the exact convolution, transform of the weights included, by an
+// estimate from shape and level. `shape` is the convolution's own in every pass. False for what Winograd cannot do at
+// all.
 bool winograd_wins(const ConvShape& shape, WinogradPass pass, int64_t tile);
 
-// The tile to use when a call allows up to `largest` (attribute `winograd`: 0, 2 or 4); 0 means the exact convolution.
+// The best tile when a call allows tiles up to `largest` (attribute `winograd`: 0, 2 or 4); 0 is the exact convolution.
 int64_t winograd_tile(const ConvShape& shape, WinogradPass pass, int64_t largest);
 
 WinogradPlan winograd_plan(const ConvShape& shape, WinogradPass pass, int64_t tile,
