@@ -64,13 +64,13 @@ CASES = {
         lambda: fit(WITH_NAN, shuffle=False),
         NonFiniteError,
         "The loss became NaN or infinite at epoch 1, batch 2 of 2. The data itself is not finite: the batch has 6 NaN "
-        f"and 0 infinite of 192 values, first in row 40 of the data. {CLEAN}{FINITE}",
+        f"and 0 infinite of 192 values, first in row 40 of x. {CLEAN}{FINITE}",
     ),
     "infinite targets": (
         lambda: fit(X, np.full((64, 1), np.inf), regressor(), shuffle=False),
         NonFiniteError,
         "The loss became NaN or infinite at epoch 1, batch 1 of 2. The data itself is not finite: the batch has 0 NaN "
-        f"and 32 infinite of 32 values, first in row 0 of the data. {CLEAN}{FINITE}",
+        f"and 32 infinite of 32 values, first in row 0 of y. {CLEAN}{FINITE}",
     ),
     "label too large": (
         lambda: fit(y=Y + 2),

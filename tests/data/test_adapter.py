@@ -102,6 +102,13 @@ def test_several_inputs() -> None:
     assert data.size == 10
 
 
+def test_dicts_and_nested_lists() -> None:
+    data = dataset({"a": X, "b": [X[:, :1], X[:, 1:]]}, {"c": Y, "d": None}, [np.ones(10), None])
+    assert [a.shape for a in data.inputs] == [(10, 4), (10, 1), (10, 3)]
+    assert data.forms == (("dict", ("a", 0), ("b", ("list", 1, 2))), ("dict", ("c", 0), ("d", None)), ("list", 0, None))
+    assert len(data.targets) == len(data.weights) == 1
+
+
 def test_the_split_takes_the_last_rows() -> None:
     weights = np.arange(10.0)
     data, validation = training_data(X, Y, sample_weight=weights, validation_split=0.25)
@@ -109,21 +116,21 @@ def test_the_split_takes_the_last_rows() -> None:
     np.testing.assert_array_equal(data.inputs[0], X[:7])
     np.testing.assert_array_equal(validation.inputs[0], X[7:])
     np.testing.assert_array_equal(validation.targets[0], Y[7:])
-    np.testing.assert_array_equal(validation.weights, weights[7:])
+    np.testing.assert_array_equal(validation.weights[0], weights[7:])
     assert np.shares_memory(data.inputs[0], X)
 
 
 def test_validation_data_wins_over_the_split() -> None:
     data, validation = training_data(X, Y, validation_split=0.5, validation_data=(X[:2], Y[:2], np.ones(2)))
     assert (data.size, validation.size) == (10, 2)
-    np.testing.assert_array_equal(validation.weights, [1, 1])
+    np.testing.assert_array_equal(validation.weights[0], [1, 1])
 
 
 @pytest.mark.parametrize("y", [Y, Y[:, None], np.eye(3)[Y], Y.astype(float)])
 def test_class_weights(y: np.ndarray) -> None:
     data, _ = training_data(X, y, class_weight={0: 2.0, 2: 0.5})
-    np.testing.assert_array_equal(data.weights, np.array([2.0, 1.0, 0.5], np.float32)[Y])
-    assert data.weights.dtype == np.float32
+    np.testing.assert_array_equal(data.weights[0], np.array([2.0, 1.0, 0.5], np.float32)[Y])
+    assert data.weights[0].dtype == np.float32
 
 
 def test_class_weights_are_not_for_validation() -> None:
@@ -133,7 +140,7 @@ def test_class_weights_are_not_for_validation() -> None:
 
 @pytest.mark.parametrize("weights", [np.arange(10), np.arange(10.0)[:, None], list(range(10))])
 def test_sample_weights(weights: object) -> None:
-    found = dataset(X, Y, weights).weights
+    (found,) = dataset(X, Y, weights).weights
     assert found.dtype.kind == "f"
     np.testing.assert_array_equal(found, np.arange(10))
 
@@ -174,8 +181,48 @@ BAD = [
         {"x": [X, X[:5]], "y": Y},
         ValueError,
         "All inputs must have the same number of examples, their first dimension. Received: x[0].shape=(10, 4), "
-        "x[i].shape=(5, 4).",
+        "x[1].shape=(5, 4).",
         id="lengths of inputs",
+    ),
+    pytest.param(
+        {"x": X, "y": [Y, Y]},
+        ValueError,
+        "The model has 1 output (exit), but y holds 2 arrays. If they are the examples, stack them: y = np.stack(y).",
+        id="two targets for one output",
+    ),
+    pytest.param(
+        {"x": [X, X], "y": Y},
+        ValueError,
+        "The model has 1 input (entrance), but x holds 2 arrays. If they are the examples, stack them: x = "
+        "np.stack(x). If they are features, concatenate them.",
+        id="two inputs for one",
+    ),
+    pytest.param(
+        {"x": {"entrance": X, "entrence": X}, "y": Y},
+        ValueError,
+        "x has the key 'entrence', but the model has no input of this name. Did you mean 'entrance'? Known: entrance.",
+        id="an unknown input",
+    ),
+    pytest.param({"x": {}, "y": Y}, ValueError, "x holds no arrays. Received: x={}.", id="an empty dict"),
+    pytest.param(
+        {"x": X, "y": {"exid": Y}},
+        ValueError,
+        "y has the key 'exid', but the model has no output of this name. Did you mean 'exit'? Known: exit.",
+        id="an unknown output",
+    ),
+    pytest.param(
+        {"x": {"entrance": X}, "y": {"exit": Y[:4]}},
+        ValueError,
+        "x and y must have the same number of examples, their first dimension. Received: x['entrance'].shape=(10, 4), "
+        "y['exit'].shape=(4,).",
+        id="lengths in dicts",
+    ),
+    pytest.param(
+        {"x": X, "y": [Y, Y], "class_weight": {0: 2.0}},
+        ValueError,
+        "class_weight works for models with one output only, but y holds 2 arrays. Use sample_weight, a list or dict "
+        "with one array for each output.",
+        id="class weights for two outputs",
     ),
     pytest.param(
         {"x": OBJECTS},
@@ -225,9 +272,9 @@ BAD = [
         id="huge integers",
     ),
     pytest.param(
-        {"x": {"a": X}},
-        NotImplementedError,
-        "A dict as x is not supported yet. Leave it at its default.",
+        {"x": {"a": X}, "y": Y},
+        ValueError,
+        "x has the key 'a', but the model has no input of this name. Known: entrance.",
         id="dict",
     ),
     pytest.param(
@@ -317,7 +364,7 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "error", "message"), BAD)
 def test_complaints(arguments: dict, error: type[Exception], message: str) -> None:
-    model = gm.Sequential([gm.Input((4,)), gm.layers.Dense(3)])
+    model = gm.Sequential([gm.Input((4,), name="entrance"), gm.layers.Dense(3, name="exit")])
     model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
     with pytest.raises(error, match=exactly(message)):
         model.fit(**arguments, verbose=0)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gemmule.data.nested import ONE, Form, labels, take_apart
 from gemmule.errors import describe, not_yet, received
 from gemmule.tensor import Tensor
 
@@ -23,23 +24,25 @@ class Dataset(NamedTuple):
     Attributes:
         inputs: one array for each input of the model.
         targets: one array for each target, or `None`.
-        weights: one number for each example, or `None`.
+        weights: one number for each example, once or for each output, or `None`.
         size: number of examples.
+        forms: how inputs, targets and weights were put together in lists and dicts.
     """
 
     inputs: list[np.ndarray]
     targets: list[np.ndarray] | None
-    weights: np.ndarray | None
+    weights: list[np.ndarray] | None
     size: int
+    forms: tuple[Form, Form, Form] = (ONE, ONE, ONE)
 
 
 def dataset(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
     """The arguments as arrays that fit each other.
 
     Args:
-        x: examples: an array, a nested list, a DataFrame, or a list of arrays for a model with several inputs.
-        y: targets, likewise, or `None`.
-        sample_weight: one number for each example, or `None`.
+        x: examples: an array, a nested list, a DataFrame; for a model with several inputs a list or dict of them.
+        y: targets, likewise, or `None`; in lists and dicts `None` stands for an output without targets.
+        sample_weight: one number for each example, or a list or dict of such arrays, or `None`.
 
     Returns:
         A `Dataset`.
@@ -48,17 +51,23 @@ def dataset(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
         TypeError: for what is not made of numbers.
         ValueError: for empty data and for arguments of different length.
     """
-    inputs = _arrays("x", x)
-    targets = None if y is None else _arrays("y", y)
+    if x is None:
+        raise ValueError("x is missing: pass an array, a nested list or a DataFrame.")
+    x_form, inputs = _arrays("x", x)
+    y_form, targets = _arrays("y", y)
+    if not inputs:
+        raise ValueError(f"x holds no arrays.{received(x=x)}")
     size = len(inputs[0])
     if size == 0:
         raise ValueError(f"x has no examples: its first dimension is 0.{received(x=inputs[0])}")
-    for name, group in (("x", inputs), ("y", targets or [])):
-        for array in group:
+    first = labels("x", x_form)[0]
+    for name, form, group in (("x", x_form, inputs), ("y", y_form, targets)):
+        for label, array in zip(labels(name, form), group):
             if len(array) != size:
-                raise ValueError(_of_different_length(name, inputs[0], array))
-    weights = None if sample_weight is None else _weights(sample_weight, size)
-    return Dataset(inputs, targets, weights, size)
+                raise ValueError(_of_different_length(name, first, inputs[0], label, array))
+    w_form, parts = take_apart(sample_weight)
+    weights = [_weights(label, part, size) for label, part in zip(labels("sample_weight", w_form), parts)]
+    return Dataset(inputs, targets or None, weights or None, size, (x_form, y_form, w_form))
 
 
 def training_data(
@@ -95,7 +104,8 @@ def training_data(
     if validation is None and validation_split:
         data, validation = _split(data, validation_split)
     if class_weight is not None:
-        data = data._replace(weights=_class_weights(class_weight, data.targets))
+        weights = [_class_weights(class_weight, data.targets)]
+        data = data._replace(weights=weights, forms=(*data.forms[:2], ONE))
     return data, validation
 
 
@@ -139,11 +149,9 @@ def as_array(name: str, value: Any) -> np.ndarray:
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def _arrays(name: str, value: Any) -> list[np.ndarray]:
-    if isinstance(value, Mapping):
-        raise not_yet(f"A dict as {name}")
-    several = isinstance(value, (list, tuple)) and value and all(getattr(part, "ndim", 0) > 0 for part in value)
-    return [as_array(name, part) for part in value] if several else [as_array(name, value)]
+def _arrays(name: str, value: Any) -> tuple[Form, list[np.ndarray]]:
+    form, parts = take_apart(value)
+    return form, [as_array(label, part) for label, part in zip(labels(name, form), parts)]
 
 
 def _raw_array(name: str, value: Any) -> np.ndarray:
@@ -151,8 +159,6 @@ def _raw_array(name: str, value: Any) -> np.ndarray:
         return value.numpy()
     if hasattr(value, "to_numpy"):
         return _from_frame(name, value)
-    if value is None:
-        raise ValueError(f"{name} is missing: pass an array, a nested list or a DataFrame.")
     if hasattr(value, "__iter__") and not hasattr(value, "__array__") and not isinstance(value, Sequence):
         raise not_yet(f"An iterator or generator as {name}")
     try:
@@ -187,27 +193,23 @@ def _cure_of_dtype(name: str, kind: str) -> str:
     return f"If all elements are numbers of one shape: {name} = np.array({name}.tolist(), dtype='float32')."
 
 
-def _of_different_length(name: str, first: np.ndarray, other: np.ndarray) -> str:
-    return (
-        f"x and {name} must have the same number of examples, their first dimension."
-        f"{received(**{'x.shape': first.shape, f'{name}.shape': other.shape})}"
-        if name != "x"
-        else "All inputs must have the same number of examples, their first dimension."
-        f"{received(**{'x[0].shape': first.shape, 'x[i].shape': other.shape})}"
-    )
+def _of_different_length(name: str, first: str, x: np.ndarray, label: str, other: np.ndarray) -> str:
+    who = "All inputs" if name == "x" else f"x and {name}"
+    shapes = received(**{f"{first}.shape": x.shape, f"{label}.shape": other.shape})
+    return f"{who} must have the same number of examples, their first dimension.{shapes}"
 
 
-def _weights(sample_weight: Any, size: int) -> np.ndarray:
-    weights = as_array("sample_weight", sample_weight)
+def _weights(name: str, sample_weight: Any, size: int) -> np.ndarray:
+    weights = as_array(name, sample_weight)
     if weights.ndim == 2 and weights.shape[1] == 1:
         weights = weights.reshape(-1)
     if len(weights) != size:
         raise ValueError(
-            "sample_weight must have one number for each example."
-            f"{received(**{'sample_weight.shape': weights.shape, 'examples': size})}"
+            f"{name} must have one number for each example."
+            f"{received(**{f'{name}.shape': weights.shape, 'examples': size})}"
         )
     if not np.isfinite(weights).all():
-        raise ValueError(f"sample_weight holds NaN or infinite values.{received(sample_weight=weights)}")
+        raise ValueError(f"{name} holds NaN or infinite values.{received(**{name: weights})}")
     return weights if weights.dtype.kind == "f" else weights.astype("float32")
 
 
@@ -221,8 +223,13 @@ def _class_weights(class_weight: Any, targets: list[np.ndarray] | None) -> np.nd
             raise ValueError(
                 f"The values of class_weight must be finite numbers from 0 on.{received(label=label, weight=weight)}"
             )
-    if not targets or len(targets) > 1:
+    if not targets:
         raise ValueError("class_weight needs one array of targets. Pass y, or use sample_weight.")
+    if len(targets) > 1:
+        raise ValueError(
+            f"class_weight works for models with one output only, but y holds {len(targets)} arrays. Use "
+            "sample_weight, a list or dict with one array for each output."
+        )
     labels = _labels(targets[0])
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
@@ -272,9 +279,8 @@ def _split(data: Dataset, share: Any) -> tuple[Dataset, Dataset]:
 
 
 def _rows(data: Dataset, rows: slice) -> Dataset:
-    return Dataset(
-        [array[rows] for array in data.inputs],
-        None if data.targets is None else [array[rows] for array in data.targets],
-        None if data.weights is None else data.weights[rows],
-        rows.stop - rows.start,
+    inputs, targets, weights = (
+        None if group is None else [array[rows] for array in group]
+        for group in (data.inputs, data.targets, data.weights)
     )
+    return Dataset(inputs or [], targets, weights, rows.stop - rows.start, data.forms)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemmule import losses as losses_module
 from gemmule import metrics as metrics_module
 from gemmule import optimizers as optimizers_module
 from gemmule.autograd import GradientTape
@@ -17,12 +16,17 @@ from gemmule.backend import execute, guard
 from gemmule.errors import received
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
+from gemmule.models.measures import Measures
+from gemmule.models.objective import Objective
+from gemmule.models.outputs import Outputs
 from gemmule.plan import refuse_replay
 from gemmule.random import Stream
 from gemmule.store import ParameterRun, pack, renew_after_fork
 from gemmule.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
+    from gemmule.data.adapter import Dataset
+    from gemmule.data.nested import Form
     from gemmule.models.model import Model
 
 LOSS, GRADIENT = 1, 2  # codes of the finite check
@@ -30,25 +34,19 @@ _PATIENCE_SECONDS = 0.05  # how long an evaluation waits for the model before it
 
 
 class Compiled:
-    """Optimizer, loss and metrics of a model, and the memory its training needs.
+    """Optimizer, losses and metrics of a model, and the memory its training needs.
 
     Args:
         model: the model that is compiled.
         optimizer: name or object.
-        loss: name, object or function; `None` for models that define `compute_loss`.
-        metrics: names, objects or functions.
-        weighted_metrics: likewise, fed with the sample weights.
+        objective: the losses; none for models that define `compute_loss`.
+        measures: the metrics.
     """
 
-    def __init__(
-        self, model: Model, optimizer: Any, loss: Any, metrics: Sequence[Any], weighted_metrics: Sequence[Any]
-    ) -> None:
+    def __init__(self, model: Model, optimizer: Any, objective: Objective, measures: Measures) -> None:
         self.optimizer = optimizers_module.get(optimizer)
-        self.loss = losses_module.get(loss) if loss is not None else None
-        self._metric_specs = (list(metrics or ()), list(weighted_metrics or ()))
+        self.objective, self.measures = objective, measures
         self.loss_tracker = metrics_module.Mean(name="loss")
-        self.plain: list[Any] | None = None
-        self.weighted: list[Any] = []
         self.shuffle_stream = Stream()
         self.cursor, self.test_cursor = new_cursor(), new_cursor()
         self.flag = persistent((1,), "int32")
@@ -64,29 +62,52 @@ class Compiled:
         self._known: dict[int, Variable] = {}
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
 
+    def named_metrics(self) -> dict[str, Any]:
+        """By their names in the logs: the loss, the losses of several outputs, the compiled metrics."""
+        trackers = (self.loss_tracker, *self.objective.trackers)
+        return {tracker.name: tracker for tracker in trackers} | {
+            measure.label: measure.metric for measure in self.measures.found
+        }
+
     @property
     def metrics(self) -> list[Any]:
-        """The loss tracker and the compiled metrics."""
-        return [self.loss_tracker, *(self.plain or ()), *self.weighted]
+        """The loss trackers and the compiled metrics."""
+        return list(self.named_metrics().values())
 
     def _all_metrics(self) -> list[Any]:
         """Those of the model's own, too."""
         return list({id(metric): metric for metric in (*self.metrics, *self._model.metrics)}.values())
 
-    def resolve_metrics(self, targets: Sequence[np.ndarray], output_shape: tuple[int, ...]) -> None:
-        """Turns names into metrics once the shapes of targets and outputs are known."""
-        if self.plain is not None:
-            return
-        shape = targets[0].shape if targets else ()
-        groups = [
-            [metrics_module.resolve(spec, self.loss, shape, output_shape) for spec in specs]
-            for specs in self._metric_specs
-        ]
-        self.plain, self.weighted = groups
-        taken = {metric.name for metric in self.plain}
-        for metric in self.weighted:  # as Keras: the same metric with and without weights are two values in the logs
-            if metric.name in taken:
-                metric.name = f"weighted_{metric.name}"
+    def resolve(self, outputs: Outputs, data: Dataset) -> list[Form]:
+        """Completes losses and metrics once the outputs are known, and checks the targets against them.
+
+        Args:
+            outputs: of the model.
+            data: what it is to be trained or evaluated on.
+
+        Returns:
+            For each output where in the list of all targets its own are.
+
+        Raises:
+            ValueError: if losses, metrics or targets do not fit the outputs.
+        """
+        self.objective.resolve(outputs)
+        targets = data.targets or []
+        places = self._places(data.forms[1])
+        shapes = [targets[place].shape if isinstance(place, int) else None for place in places]
+        self.measures.resolve(outputs, self.objective.losses, shapes)
+        if targets and any(place is not None for place in places):
+            self.objective.check_targets(places, targets)
+        return places
+
+    def _places(self, form: Form) -> list[Form]:
+        """Steps and losses of the user's own may use targets of any structure."""
+        try:
+            return self.objective.places(form)
+        except ValueError:
+            if self._model.has_own_step:
+                return [None] * len(self.objective.losses)
+            raise
 
     def reset_metrics(self) -> None:
         """Starts all sums anew."""
@@ -98,7 +119,7 @@ class Compiled:
         returned = {name: float(array[0]) for name, array in self._logs[self._training].items()}
         if returned and self._training not in self._tracked:
             return returned
-        return {metric.name: float(metric.result()) for metric in self.metrics} | returned
+        return {name: float(metric.result()) for name, metric in self.named_metrics().items()} | returned
 
     @contextmanager
     def own_accumulators(self) -> Iterator[None]:
@@ -197,14 +218,13 @@ class Compiled:
             self.optimizer.update_run(run, gradients, segments)
         self.optimizer.finish_step()
 
-    def track(self, y: Any, y_pred: Any, weights: Tensor | None, loss: Tensor, size: int) -> None:
-        """Adds a batch to the loss and metric sums; the loss counts as often as the batch has rows."""
+    def track(self, y: Any, y_pred: Any, weights: Any, loss: Tensor, size: int) -> None:
+        """Adds a batch to the sums of losses and metrics; a loss counts as often as the batch has rows."""
         self._tracked.add(self._training)
         self.loss_tracker.update_state(loss, sample_weight=np.full((1,), size, loss.dtype))
-        for metric in self.plain or ():
-            metric.update_state(y, y_pred)
-        for metric in self.weighted:
-            metric.update_state(y, y_pred, sample_weight=weights)
+        self.objective.track(size)
+        if self.measures.found:
+            self.measures.update(*self.objective.arrange(y, y_pred, weights))
 
     def keep_logs(self, logs: Any) -> None:
         """Keeps what a custom `train_step` or `test_step` returned, so that replays can refresh it.

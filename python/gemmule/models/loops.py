@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from gemmule import mutation
 from gemmule.backend import backend, execute
 from gemmule.callbacks import CallbackList
+from gemmule.data.nested import check_inputs
 from gemmule.errors import received
 from gemmule.models.compiled import Compiled
 from gemmule.models.feed import Feed, Layout
@@ -21,6 +22,7 @@ from gemmule.store import generation
 
 if TYPE_CHECKING:
     from gemmule.data.adapter import Dataset
+    from gemmule.data.nested import Form
     from gemmule.models.model import Model
 
 SLICE_SECONDS = 0.1  # how long a replay may keep Ctrl-C, the progress bar and stop_training waiting
@@ -40,13 +42,18 @@ class EpochRunner:
         self._steps: dict[Any, StepFunction] = {}
         self._gave_up = {True: False, False: False}  # whether recording failed, by `training`: once is enough
 
-    def feed(self, data: Dataset) -> Feed:
-        """The data set as a feed; integer targets stay integers only for a loss that wants class numbers."""
+    def feed(self, data: Dataset, places: Sequence[Form]) -> Feed:
+        """The data set as a feed; integer targets stay integers only for a loss that wants class numbers.
+
+        Args:
+            data: the data set.
+            places: what `prepare` returned for it.
+        """
         dtype = str(self._model.dtype)
-        loss = self._compiled.loss
-        integers = all(target.dtype.kind in "iub" for target in data.targets or ())
-        keep = integers and (loss is None or loss.wants_class_numbers)
-        return Feed(data.inputs, data.targets or (), data.weights, dtype, "int32" if keep else dtype)
+        targets = data.targets or []
+        keep = self._compiled.objective.class_numbers(places, len(targets))
+        kinds = ["int32" if one and y.dtype.kind in "iub" else dtype for one, y in zip(keep, targets)]
+        return Feed(data, dtype, kinds)
 
     def _step(self, training: bool, layout: Layout, size: int) -> StepFunction:
         model = self._model
@@ -131,7 +138,7 @@ class EpochRunner:
             completed, code = step.run(count, SLICE_SECONDS)
             done += completed
             if code:
-                self._raise_non_finite(step, code, f"{place}batch {done + 1} of {batches}")
+                self._raise_non_finite(step, code, f"{place}batch {done + 1} of {batches}", feed.layout.labels())
             if hooks is not None:
                 hooks.batch_end(done - 1)
             if after_slice is not None and after_slice(done):
@@ -145,33 +152,44 @@ class EpochRunner:
                 if step.feeds.get(name) is array:
                     step.bind(name, np.empty((0, *array.shape[1:]), array.dtype))
 
-    def _raise_non_finite(self, step: StepFunction, code: int, place: str) -> None:
+    def _raise_non_finite(self, step: StepFunction, code: int, place: str, columns: Sequence[str]) -> None:
         step.rewind()
         counters = [(counter, counter.copy()) for counter, _ in step.advances]
         self._compiled.flag[0] = 0
         try:
-            raise explain(lambda: step.body(step.feeds), code, place)
+            raise explain(lambda: step.body(step.feeds), code, place, columns)
         finally:
             self._compiled.flag[0] = 0
             for counter, count in counters:
                 counter[...] = count
 
-    def prepare(self, data: Dataset, training: bool) -> None:
-        """Builds what is not built, checks the targets against the outputs, and gets ready to train."""
+    def prepare(self, data: Dataset, training: bool) -> tuple[Dataset, list[Form]]:
+        """Builds what is not built, checks the data against the model, and gets ready to train.
+
+        Args:
+            data: what was passed to `fit` or `evaluate`.
+            training: whether it is to train on.
+
+        Returns:
+            The data as the model takes it, and for each output where in the list of all targets its own are.
+
+        Raises:
+            ValueError: for data that does not fit the model or its losses.
+        """
         model, compiled = self._model, self._compiled
-        output_shape = model.ensure_built(data.inputs)
-        compiled.resolve_metrics(data.targets or (), output_shape)
-        if data.targets and compiled.loss is not None:
-            compiled.loss.check_targets(data.targets[0], output_shape)
+        data = data._replace(forms=(check_inputs(data.forms[0], model.input_names), *data.forms[1:]))
+        outputs = model.ensure_built(data.inputs, data.forms[0])
+        places = compiled.resolve(outputs, data)
         if training:
             compiled.prepare(model)
             compiled.check_no_new_weights(model)
+        return data, places
 
     def train_on_batch(self, compiled: Compiled, data: Dataset) -> dict[str, float]:
         """One step on the whole data set; values of this batch alone."""
-        with _Training(self, compiled, data):
+        with _Training(self, compiled, data) as feed:
             compiled.reset_metrics()
-            self.run(True, self.feed(data), data.size, 1)
+            self.run(True, feed, data.size, 1)
             return compiled.results()
 
     def arena_bytes(self) -> int:
@@ -186,14 +204,15 @@ class _Training:
         self._runner, self._compiled, self._data = runner, compiled, data
         self._held: list[Any] = []
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Feed:
         try:
             self._hold(self._compiled.lock)
             self._compiled.sums.acquire()  # an evaluation in another thread ends first
             self._held.append(self._compiled.sums)
-            self._runner.prepare(self._data, training=True)
+            data, places = self._runner.prepare(self._data, training=True)
             for lock in self._compiled.run_locks():
                 self._hold(lock)
+            return self._runner.feed(data, places)
         except BaseException:
             self.__exit__()
             raise
@@ -255,8 +274,7 @@ def train_loop(
 ) -> Any:
     """What `fit` does once its arguments are checked; see there."""
     batches = _batch_count(data.size, batch_size, steps_per_epoch, "steps_per_epoch")
-    with _Training(runner, compiled, data):
-        feed = runner.feed(data)
+    with _Training(runner, compiled, data) as feed:
         hooks = CallbackList(callbacks, add_history=True, model=model, verbose=verbose, epochs=epochs, steps=batches)
         watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
         model.stop_training = False
@@ -312,7 +330,7 @@ def _test_loop(
     callbacks: Any,
     steps: int | None,
 ) -> dict[str, float]:
-    runner.prepare(data, training=False)
+    feed = runner.feed(*runner.prepare(data, training=False))
     batches = _batch_count(data.size, batch_size, steps, "steps")
     inside_fit = isinstance(callbacks, CallbackList)
     hooks = callbacks if inside_fit else CallbackList(callbacks, model=model, verbose=verbose, steps=batches)
@@ -320,7 +338,7 @@ def _test_loop(
     with compiled.own_accumulators():
         hooks.on_test_begin()
         after_slice = None if inside_fit else lambda done: bool(hooks.progress(done, compiled.results))
-        runner.run(False, runner.feed(data), batch_size, batches, "evaluation, ", watch, after_slice)
+        runner.run(False, feed, batch_size, batches, "evaluation, ", watch, after_slice)
         logs = compiled.results()
         hooks.on_test_end(logs)
     return logs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -18,24 +18,26 @@ class _FoundError(Exception):
 
 
 class _Detective:
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str]) -> None:
         self.clue = ""
+        self._columns = iter(columns)
 
     def hear(self, call: Call) -> None:
         if call.name == GUARD:
             raise _FoundError  # what follows would change the weights, should the second run be finite by chance
+        column = next(self._columns, "x") if call.name == "gather" else ""
         for output in call.outputs:
             if output is not None and output.dtype.kind == "f" and not np.isfinite(output).all():
-                self.clue = _describe(call, output)
+                self.clue = _describe(call, output, column)
                 raise _FoundError
 
 
-def _describe(call: Call, output: np.ndarray) -> str:
+def _describe(call: Call, output: np.ndarray, column: str) -> str:
     bad = ~np.isfinite(output)
     kinds = f"{int(np.isnan(output).sum())} NaN and {int(np.isinf(output).sum())} infinite of {output.size} values"
     if call.name == "gather":
         return (
-            f"The data itself is not finite: the batch has {kinds}, first in row {_data_row(call, bad)} of the data. "
+            f"The data itself is not finite: the batch has {kinds}, first in row {_data_row(call, bad)} of {column}. "
             "Clean it, for example with x[np.isfinite(x).all(axis=1)]."
         )
     layer = current_layer()
@@ -61,15 +63,16 @@ def _ranges(call: Call) -> str:
     return ", ".join(texts) or "none"
 
 
-def explain(run_again: Callable[[], None], code: int, place: str) -> NonFiniteError:
+def explain(run_again: Callable[[], None], code: int, place: str, columns: Sequence[str]) -> NonFiniteError:
     """The error for a batch whose loss or gradient was not finite.
 
     Args:
         run_again: repeats the batch eagerly, with the same random numbers.
         code: what the finite check found.
         place: text such as `"epoch 2, batch 17"`.
+        columns: what to call the arrays of the data, in the order they are gathered.
     """
-    detective = _Detective()
+    detective = _Detective(columns)
     with suppress(_FoundError, GuardTripped), listening(detective.hear), np.errstate(all="ignore"):
         run_again()
     clue = detective.clue or "Running the batch again did not show where; it may be an overflow inside a sum."

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemmule import mutation
-from gemmule.autograd import _flatten, _pack_like
 from gemmule.backend import backend, execute
 from gemmule.data import adapter
+from gemmule.data.nested import ONE, Form, check_inputs, put_together, take_apart
 from gemmule.errors import received
 from gemmule.plan import StepFunction
 from gemmule.store import generation
@@ -23,13 +23,13 @@ _MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes
 
 
 class _BatchForm:
-    """Prediction for one shape of input: records itself twice, then hands out one plan per thread."""
+    """Prediction for one form of input: records itself twice, then hands out one plan per thread."""
 
-    def __init__(self, predictor: Predictor, shapes: tuple[tuple[int, ...], ...], eager: bool) -> None:
+    def __init__(self, predictor: Predictor, form: Form, shapes: tuple[tuple[int, ...], ...], eager: bool) -> None:
         model = predictor.model
-        self._model, self._dtype = model, predictor.dtype
+        self._model, self._dtype, self._form = model, predictor.dtype, form
         self._lock = threading.Lock()
-        self._structure: Any = None
+        self._result: Form = ONE
         self._outputs: list[tuple[tuple[int, ...], np.dtype]] = []
         feeds = {f"x{i}": np.empty(shape, self._dtype) for i, shape in enumerate(shapes)}
         self._step = StepFunction(
@@ -40,9 +40,7 @@ class _BatchForm:
 
     def _body(self, feeds: dict[str, np.ndarray]) -> None:
         inputs = [Tensor(feeds[name]) for name in self._names]
-        result = self._model(inputs[0] if len(inputs) == 1 else inputs, training=False)
-        self._structure = result
-        leaves = _flatten(result)
+        self._result, leaves = take_apart(self._model(put_together(self._form, inputs), training=False))
         self._outputs = [(leaf.shape, leaf.dtype) for leaf in leaves]
         for number, leaf in enumerate(leaves):
             feeds[f"out{number}"] = np.empty(leaf.shape, leaf.dtype)
@@ -78,7 +76,7 @@ class _BatchForm:
 
     def pack(self, leaves: list[np.ndarray]) -> Any:
         """The arrays in the structure the model returned."""
-        return leaves[0] if isinstance(self._structure, Tensor) else _pack_like(self._structure, iter(leaves))
+        return leaves[0] if self._result == ONE else put_together(self._result, leaves)
 
     def arena_bytes(self) -> int:
         """Bytes of the arenas of all plans of this form."""
@@ -98,31 +96,34 @@ class Predictor:
         self._forms: dict[Any, _BatchForm] = {}
         self._gave_up = False  # whether recording failed: once is enough
 
-    def _form(self, inputs: list[np.ndarray]) -> _BatchForm:
+    def _form(self, inputs: list[np.ndarray], structure: Form) -> _BatchForm:
         shapes = tuple([array.shape for array in inputs])
         state = (mutation.version(), generation(), backend())
-        key = (shapes, state)
+        key = (shapes, structure, state)
         form = self._forms.get(key)
         if form is None:
             self._gave_up = self._gave_up or any(form.gave_up for form in list(self._forms.values()))
             self._forms = {key: form for key, form in list(self._forms.items()) if key[-1] == state}
-            self.model.ensure_built(inputs)  # weights are not made inside a recorded step
+            taken = check_inputs(structure, self.model.input_names)
+            self.model.ensure_built(inputs, taken)  # weights are not made inside a recorded step
             while len(self._forms) >= _MOST_PLANS:
                 self._forms.pop(next(iter(self._forms)))
-            form = self._forms[key] = _BatchForm(self, shapes, self.model.run_eagerly or self._gave_up)
+            form = self._forms[key] = _BatchForm(self, taken, shapes, self.model.run_eagerly or self._gave_up)
         return form
 
-    def _arrays(self, x: Any) -> list[np.ndarray]:
-        if type(x) is np.ndarray and x.dtype == self.dtype and x.flags.c_contiguous and x.flags.aligned:
-            return [x]
-        return [np.ascontiguousarray(array, self.dtype) for array in adapter.dataset(x).inputs]
+    def _as_taken(self, array: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(array, self.dtype)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        inputs = self._arrays(x)
-        if not inputs[0].ndim or not len(inputs[0]):
-            raise ValueError(f"predict_on_batch needs a batch of at least one example.{received(x=x)}")
-        form = self._form(inputs)
+        if type(x) is np.ndarray and x.dtype == self.dtype and x.flags.c_contiguous and x.flags.aligned:
+            inputs, structure = [x], ONE
+            if not x.ndim or not len(x):
+                raise ValueError(f"predict_on_batch needs a batch of at least one example.{received(x=x)}")
+        else:
+            data = adapter.dataset(x)
+            inputs, structure = [self._as_taken(array) for array in data.inputs], data.forms[0]
+        form = self._form(inputs, structure)
         return form.pack(form(inputs))
 
     def predict(self, x: Any, batch_size: int, steps: int | None, hooks: Any) -> Any:
@@ -130,24 +131,27 @@ class Predictor:
         data = adapter.dataset(x)
         size = data.size if steps is None else min(data.size, steps * batch_size)
         if size <= batch_size and hooks is None:
-            inputs = [np.ascontiguousarray(array[:size], self.dtype) for array in data.inputs]
-            form = self._form(inputs)
-            return form.pack(form(inputs))
+            form, leaves = self._part(data, 0, size)
+            return form.pack(leaves)
         parts: list[list[np.ndarray]] = []
         if hooks:
             hooks.on_predict_begin()
         for number, start in enumerate(range(0, size, batch_size)):
-            stop = min(start + batch_size, size)
             if hooks:
                 hooks.on_predict_batch_begin(number)
-            inputs = [np.ascontiguousarray(array[start:stop], self.dtype) for array in data.inputs]
-            form = self._form(inputs)
-            parts.append(form(inputs))
+            form, leaves = self._part(data, start, min(start + batch_size, size))
+            parts.append(leaves)
             if hooks:
-                hooks.on_predict_batch_end(number, {"outputs": form.pack(parts[-1])})
+                hooks.on_predict_batch_end(number, {"outputs": form.pack(leaves)})
         if hooks:
             hooks.on_predict_end()
         return form.pack([np.concatenate(leaves) for leaves in zip(*parts, strict=True)])
+
+    def _part(self, data: adapter.Dataset, start: int, stop: int) -> tuple[_BatchForm, list[np.ndarray]]:
+        """The outputs for some of the examples, flat, and the form that packs them."""
+        inputs = [self._as_taken(array[start:stop]) for array in data.inputs]
+        form = self._form(inputs, data.forms[0])
+        return form, form(inputs)
 
     def arena_bytes(self) -> int:
         """Bytes of all arenas."""

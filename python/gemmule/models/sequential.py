@@ -132,6 +132,16 @@ class Sequential(Model):
         found.update((label, layer) for label, layer in super()._children() if id(layer) not in held)
         return [(label, layer) for label, layer in found.items() if not isinstance(layer, InputLayer)]
 
+    @property
+    def input_names(self) -> list[str]:  # type: ignore[override]
+        """The name of the only input."""
+        return [self._input_layer.name if self._input_layer else "input"]
+
+    @property
+    def output_names(self) -> list[str]:  # type: ignore[override]
+        """The name of the only output, that of the last layer."""
+        return [self._stack[-1].name if self._stack else "output"]
+
     # ---- Shapes ----------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from gemmule.autograd import GradientTape, _flatten
+from gemmule.autograd import GradientTape
 from gemmule.callbacks import CallbackList
 from gemmule.data import adapter
+from gemmule.data.nested import ONE, Form, put_together
 from gemmule.errors import not_yet, received
 from gemmule.layers.structure import attributes_of
 from gemmule.metrics import Metric
 from gemmule.models.compiled import Compiled
 from gemmule.models.loops import EpochRunner, test_loop, train_loop
+from gemmule.models.measures import Measures
+from gemmule.models.objective import Objective
+from gemmule.models.outputs import Outputs
 from gemmule.models.predictor import Predictor
 from gemmule.tensor import Tensor
 
@@ -33,9 +37,11 @@ class Trainer:
     C++ call for many batches. Override `train_step`, `test_step` or `compute_loss` to change what a step does.
     """
 
+    input_names: Sequence[str] | None = None  # of the inputs in order; None when `call` takes what it understands
+    output_names: Sequence[str] | None = None  # likewise; None when only `call` knows what it returns
     _compiled: Compiled | None = None
     _predictor: Predictor | None = None
-    _forms: Mapping[Any, tuple[int, ...]] = {}
+    _forms: Mapping[Any, Outputs] = {}
     stop_training = False
     run_eagerly = False
     jit_compile: bool | str = "auto"
@@ -45,8 +51,8 @@ class Trainer:
         optimizer: Any = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
-        metrics: Sequence[Any] | None = None,
-        weighted_metrics: Sequence[Any] | None = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
@@ -54,11 +60,16 @@ class Trainer:
     ) -> None:
         """Chooses optimizer, loss and metrics. Which weights are trainable is fixed now, as in Keras.
 
+        A model with several outputs is trained on the sum of `loss_weight * loss` over them. The logs then hold
+        `"loss"`, the sum, `"<output>_loss"` without the weight, and `"<output>_<metric>"`.
+
         Args:
             optimizer: name or optimizer object.
-            loss: name, `Loss` object or function of `(y_true, y_pred)`.
-            loss_weights: not supported yet.
-            metrics: names, `Metric` objects or functions; `"accuracy"` is chosen by the loss.
+            loss: name, `Loss` object or function of `(y_true, y_pred)`, for all outputs; or a list with one for each
+                output, or a dict by their names. `None` there, or a name left out, is an output without a loss.
+            loss_weights: numbers in a list or dict likewise, 1 by default. See the attribute of that name.
+            metrics: list of names, `Metric` objects or functions; `"accuracy"` is chosen by the loss. For several
+                outputs a list with one entry, a metric or a list of them, for each; or a dict by their names.
             weighted_metrics: like `metrics`, weighted by sample and class weights.
             run_eagerly: never record a step; for debugging.
             steps_per_execution: only 1; many batches run in one call anyway.
@@ -71,22 +82,21 @@ class Trainer:
 
         Example:
             >>> model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+            >>> two_outputs.compile("adam", loss={"price": "mse", "kind": "sparse_categorical_crossentropy"},
+            ...                     loss_weights={"price": 0.1}, metrics={"kind": ["accuracy"]})
         """
-        if loss_weights is not None:
-            raise not_yet("compile(loss_weights=...)")
         if steps_per_execution != 1:
             raise not_yet("compile(steps_per_execution=...) other than 1")
         if auto_scale_loss is not True:
             raise not_yet("compile(auto_scale_loss=False)")
         if jit_compile not in (True, False, "auto"):
             raise ValueError(f"jit_compile must be True, False or 'auto'.{received(jit_compile=jit_compile)}")
-        for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
-            if value is not None and not isinstance(value, (list, tuple)):
-                raise ValueError(f"{argument} must be a list, such as {argument}=['accuracy'].{received(value=value)}")
+        model = cast("Model", self)
+        objective, measures = Objective(loss, loss_weights, model.dtype), Measures(metrics, weighted_metrics)
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
         self.jit_compile = jit_compile
-        self._compiled = Compiled(cast("Model", self), optimizer, loss, metrics or (), weighted_metrics or ())
-        self._runner = EpochRunner(cast("Model", self), self._compiled)
+        self._compiled = Compiled(model, optimizer, objective, measures)
+        self._runner = EpochRunner(model, self._compiled)
         self._predictor = None  # run_eagerly and jit_compile concern predictions, too
 
     @property
@@ -101,8 +111,21 @@ class Trainer:
 
     @property
     def loss(self) -> Any:
-        """The compiled loss, or `None`."""
-        return self._compiled.loss if self._compiled else None
+        """The compiled loss (for several outputs a list or dict of them, if one was given), or `None`."""
+        return self._compiled.objective.loss if self._compiled else None
+
+    @property
+    def loss_weights(self) -> Any:
+        """The weights of the losses as given to `compile`. They can be set at any time, during `fit` too.
+
+        Example:
+            >>> model.loss_weights = {"main": 1.0, "auxiliary": 0.1}
+        """
+        return self._compiled.objective.weights if self._compiled else None
+
+    @loss_weights.setter
+    def loss_weights(self, value: Any) -> None:
+        self._require_compiled("loss_weights").objective.weights = value
 
     @property
     def metrics(self) -> list[Any]:
@@ -113,7 +136,9 @@ class Trainer:
     @property
     def metrics_names(self) -> list[str]:
         """Their names, in the order `evaluate` returns them."""
-        return [metric.name for metric in self.metrics]
+        named = self._compiled.named_metrics() if self._compiled else {}
+        known = {id(metric) for metric in named.values()}
+        return [*named, *(metric.name for metric in self.metrics if id(metric) not in known)]
 
     def reset_metrics(self) -> None:
         """Sets all metric sums to zero."""
@@ -127,22 +152,33 @@ class Trainer:
             )
         return self._compiled
 
-    def ensure_built(self, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
-        """Creates all weights by running one example through the model, and returns the shape of the output.
+    def ensure_built(self, inputs: Sequence[np.ndarray], form: Form = ONE) -> Outputs:
+        """Creates all weights by running one example through the model, and tells what it returns.
 
         A shape that does not fit is found here, before anything is recorded or trained.
+
+        Args:
+            inputs: arrays of examples.
+            form: how they are put together for the model.
         """
-        form = tuple((array.shape[1:], array.dtype.str) for array in inputs)
-        shape = self._forms.get(form)
-        if shape is not None:
-            return shape
+        key = (form, *((array.shape[1:], array.dtype.str) for array in inputs))
+        outputs = self._forms.get(key)
+        if outputs is not None:
+            return outputs
         with _building:
             model = cast("Model", self)
             one = [Tensor(np.ascontiguousarray(array[:1], model.dtype)) for array in inputs]
-            result = model(one[0] if len(one) == 1 else one, training=False)
-            shape = _flatten(result)[0].shape
-            self._forms = {form: shape}
-        return shape
+            outputs = Outputs.of(model(put_together(form, one), training=False), self.output_names)
+            self._forms = {key: outputs}
+        return outputs
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether a subclass defines what a step does, so that only it knows what targets it takes."""
+        cls = type(self)
+        return any(
+            getattr(cls, name) is not getattr(Trainer, name) for name in ("train_step", "test_step", "compute_loss")
+        )
 
     # ---- What a step does; to be overridden ---------------------------------------------------------------------
 
@@ -151,26 +187,20 @@ class Trainer:
         x: Any = None,
         y: Any = None,
         y_pred: Any = None,
-        sample_weight: Tensor | None = None,
+        sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The scalar loss of one batch: Σ wᵢ lᵢ / N with the compiled loss."""
-        loss = self._require_compiled("compute_loss").loss
-        if loss is None:
-            raise ValueError("The model was compiled without a loss. Call compile(loss=...), or override compute_loss.")
-        value = loss(y, y_pred, sample_weight=sample_weight)
-        if value.size != 1:
-            raise ValueError(
-                "Training needs one number as its loss, but the compiled loss gives one for each example. Make it with "
-                f"reduction='sum_over_batch_size'.{received(loss=loss, shape=value.shape)}"
-            )
-        return value
+        """The scalar loss of one batch: Σ wᵢ lᵢ / N with the compiled loss, summed over the outputs."""
+        objective = self._require_compiled("compute_loss").objective
+        if objective.outputs is None:
+            objective.resolve(Outputs.of(y_pred, self.output_names))
+        return objective(y, y_pred, sample_weight)
 
     def train_step(self, data: tuple[Any, ...]) -> Mapping[str, Any]:
         """One training step on one batch.
 
         Args:
-            data: `(x, y)` or `(x, y, sample_weight)` of tensors.
+            data: `(x, y)` or `(x, y, sample_weight)` of tensors, in lists and dicts if they were passed so.
 
         Returns:
             Values for the logs, by name: tensors of one element. What is returned wins over a compiled metric of that
@@ -221,8 +251,9 @@ class Trainer:
         """Trains the model.
 
         Args:
-            x: examples, an array, nested list or DataFrame, first dimension the examples.
-            y: targets.
+            x: examples, an array, nested list or DataFrame, first dimension the examples; for several inputs a list
+                of them or a dict by the names of the inputs.
+            y: targets; for several outputs a list or a dict by their names.
             batch_size: examples per step, 32 by default; the last batch of an epoch may be smaller.
             epochs: number of the last epoch (with `initial_epoch` the count starts there).
             verbose: 0 silent, 1 progress bar, 2 one line per epoch; `"auto"` is 1.
@@ -230,8 +261,8 @@ class Trainer:
             validation_split: fraction of the data, the last rows before shuffling, to validate on.
             validation_data: `(x, y)` or `(x, y, sample_weight)`; wins over `validation_split`.
             shuffle: whether to put the examples in a new order each epoch.
-            class_weight: weight of each class number.
-            sample_weight: weight of each example.
+            class_weight: weight of each class number; for models with one output.
+            sample_weight: weight of each example; one array for all outputs, or a list or dict with one for each.
             initial_epoch: epoch to start with.
             steps_per_epoch: batches per epoch, all by default.
             validation_steps: batches of the validation data, all by default.
@@ -292,11 +323,11 @@ class Trainer:
         """Loss and metrics of the model in inference mode, exact over uneven batches.
 
         Args:
-            x: examples.
-            y: targets.
+            x: examples; see `fit`.
+            y: targets; see `fit`.
             batch_size: examples per step, 32 by default.
             verbose: 0 silent, 1 progress bar, 2 one line.
-            sample_weight: weight of each example.
+            sample_weight: weight of each example; see `fit`.
             steps: number of batches, all by default.
             callbacks: list of `Callback` objects.
             return_dict: whether to return a dict instead of a list.
@@ -322,14 +353,14 @@ class Trainer:
         """The model's outputs for many examples, batch by batch, in inference mode.
 
         Args:
-            x: examples.
+            x: examples; a list or dict of arrays for several inputs.
             batch_size: examples per step, 32 by default.
             verbose: accepted values as in `fit`; predictions are quick and show no bar.
             steps: number of batches, all by default.
             callbacks: list of `Callback` objects.
 
         Returns:
-            A NumPy array (or a list of them, one for each output).
+            A NumPy array; a list or dict of them for a model that returns its outputs so.
 
         Example:
             >>> model.predict(np.zeros((2, 784))).shape
@@ -376,7 +407,7 @@ class Trainer:
             x: one batch; a C-contiguous array of the model's type is used without a copy.
 
         Returns:
-            A NumPy array (or a list of them, one for each output).
+            A NumPy array; a list or dict of them for a model that returns its outputs so.
         """
         if self._predictor is None:
             self._predictor = Predictor(cast("Model", self))
