@@ -1,6 +1,7 @@
 // conv2d: the 2-D convolution; geometry in conv2d_shape.h.
-#include "conv2d_shape.h"
+#include "conv2d_direct.h"
 #include "families.h"
+#include "gemm.h"
 
 namespace gemmule::GEMMULE_ISA {
 
@@ -27,9 +28,84 @@ ConvShape conv_shape(const Call& call, int x, int w, int y) {
           .G = call.integer("groups")};
 }
 
+namespace {
+
+// A kernel of one tap and no padding is a matrix product of pixels; everything else goes the direct way.
+struct ConvArgs {
+  enum class Way : int64_t { product, direct } way;
+  union {
+    GemmPlan product;
+    DirectPlan direct;
+  };
+};
+
+template <class T>
+ConvArgs conv_args(const ConvShape& s) {
+  ConvArgs args{};
+  if (s.pointwise() && s.G == 1) {
+    args.way = ConvArgs::Way::product;
+    args.product = gemm_plan<T>({.M = s.positions(), .N = s.O, .K = s.C});
+  } else {
+    args.way = ConvArgs::Way::direct;
+    args.direct = direct_plan<T>(direct_shape(s));
+  }
+  return args;
+}
+
+}  // namespace
+
+// y (N, OH, OW, O) = act(fma(conv(x, w) + b, scale, shift) + residual)
+// | x (N, H, W, C), w (KH, KW, C/G, O), b (O)?, scale (O)?, shift (O)?, residual (N, OH, OW, O)?
+template <class T>
+struct ConvForward {
+  using Args = ConvArgs;
+  using Way = ConvArgs::Way;
+
+  static Args prepare(const Call& call) {
+    Args args = conv_args<T>(conv_shape(call, 1, 2, 0));
+    const Activation activation = activation_from(call.text("activation"));
+    const double alpha = call.number("alpha");
+    if (args.way == Way::product) {
+      args.product.activation = activation;
+      args.product.alpha = alpha;
+    } else {
+      args.direct.activation = activation;
+      args.direct.alpha = alpha;
+    }
+    return args;
+  }
+  static int phases(const Args& args) {
+    return args.way == Way::product ? gemm_phases(args.product) : direct_phases(args.direct);
+  }
+  static int64_t units(const Args& args, int phase) {
+    return args.way == Way::product ? gemm_units<T>(args.product, phase) : direct_units<T>(args.direct, phase);
+  }
+  static int64_t shared_bytes(const Args& args) {
+    return args.way == Way::product ? gemm_shared_bytes<T>(args.product) : direct_shared_bytes<T>(args.direct);
+  }
+  static int64_t local_bytes(const Args& args) {
+    return args.way == Way::product ? gemm_local_bytes<T>(args.product) : direct_local_bytes<T>(args.direct);
+  }
+  static double cost(const Args& args) {
+    return args.way == Way::product ? gemm_cost<T>(args.product) : direct_cost<T>(args.direct);
+  }
+
+  static void run(T* y, const T* x, const T* w, const T* b, const T* scale, const T* shift, const T* residual,
+                  const Args& args, const Units& u) {
+    if (args.way == Way::product)
+      gemm_run<T>(args.product, {y, x, w, b, residual, scale, shift}, u);
+    else
+      direct_run<T>(args.direct, {y, x, w, b, residual, scale, shift}, u);
+  }
+};
+
 void register_conv2d(Table& table, bool doubles) {
-  (void)table;
+  table.add<ConvForward<float>>("conv2d_forward", DType::float32);
+#if !defined(__AVX2__)
+  if (doubles) table.add<ConvForward<double>>("conv2d_forward", DType::float64);
+#else
   (void)doubles;
+#endif
 }
 
 }  // namespace gemmule::GEMMULE_ISA

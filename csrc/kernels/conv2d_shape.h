@@ -22,11 +22,14 @@ struct ConvShape {
   int64_t group_filters() const { return O / G; }
   int64_t positions() const { return N * OH * OW; }
   double flops() const { return 2.0 * positions() * O * KH * KW * group_channels(); }
-  bool pointwise() const { return KH == 1 && KW == 1 && SH == 1 && SW == 1 && PT == 0 && PL == 0 && OH == H && OW == W; }
+  bool pointwise() const {
+    return KH == 1 && KW == 1 && SH == 1 && SW == 1 && PT == 0 && PL == 0 && OH == H && OW == W;
+  }
 };
 
 // Reads the shape from a call: `x` and `y` are operand numbers of the two images (or of their gradients, which have
-// the same shapes), `w` of the kernel. Attributes: strides (2), padding (top, bottom, left, right), dilation (2), groups.
+// the same shapes), `w` of the kernel. Attributes: strides (2), padding (top, bottom, left, right), dilation (2),
+// groups.
 ConvShape conv_shape(const Call& call, int x, int w, int y);
 
 }  // namespace gemmule::GEMMULE_ISA

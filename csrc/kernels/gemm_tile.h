@@ -2,6 +2,9 @@
 //
 //   c (R, V vectors) = a (R, K) · b (K, V vectors) + addend
 //
+// A convolution sums over taps as well: its a and b are `rows` × `columns` pairs of such matrices (Taps), walked while
+// the sums stay in registers. And its R rows of a may lie in two bands, R/2 in each, when an image is narrow.
+//
 // Each step of k loads V vectors of b, broadcasts R scalars of a and does R·V fused multiply-adds. The tile is as large
 // as the register file allows: 14×2 vectors of 32 registers with AVX-512, 6×2 of 16 with AVX2, 4×2 with SSE, where
 // a product needs a register of its own. At the right edge a tile is one vector wide, whole or in part.
@@ -25,6 +28,13 @@ enum class Reading {
   by_depth  // a[k * a_stride + i]: a transposed matrix, or a packed panel
 };
 
+// Pairs of matrices whose products are added up: from one to the next in a row of taps, and from row to row.
+struct Taps {
+  int64_t rows = 1, columns = 1;
+  int64_t a_row = 0, a_column = 0;
+  int64_t b_row = 0, b_column = 0;
+};
+
 template <class T>
 struct TileJob {
   int64_t K;
@@ -37,7 +47,9 @@ struct TileJob {
   int64_t addend_stride;
   T* c;
   int64_t c_stride;
-  int64_t lanes = 0;  // columns of a tile that is part of a vector
+  int64_t lanes = 0;                                // columns of a tile that is part of a vector
+  Taps taps{};                                      // read by_rows only
+  int64_t a_band = 0, c_band = 0, addend_band = 0;  // from the first band of rows to the second
 };
 
 enum class Width { two_vectors, one_vector, part_of_vector };
@@ -53,40 +65,47 @@ constexpr int64_t columns_of(Width width, int64_t columns) {
   return width == Width::part_of_vector ? columns : width == Width::one_vector ? kLanes<T> : 2 * kLanes<T>;
 }
 
-template <class T, int R, Width width, Reading reading>
+template <class T, int R, Width width, Reading reading, int bands = 1>
 void tile(const TileJob<T>& job) {
-  constexpr int L = kLanes<T>, V = width == Width::two_vectors ? 2 : 1;
-  constexpr bool part = width == Width::part_of_vector;
+  constexpr int L = kLanes<T>, V = width == Width::two_vectors ? 2 : 1, H = R / bands;
+  constexpr bool part = width == Width::part_of_vector, by_rows = reading == Reading::by_rows;
   const int64_t lanes = job.lanes;
-  const T *a = job.a, *b = job.b;
   const int64_t a_stride = job.a_stride, b_stride = job.b_stride, b_ahead = job.b_ahead;
+  const int64_t a_band = bands > 1 ? job.a_band : 0;
   Vec<T> sum[R][V];
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 2
     for (int j = 0; j < V; ++j) sum[i][j] = zero<T>();
+  const int64_t tap_rows = by_rows ? job.taps.rows : 1, tap_columns = by_rows ? job.taps.columns : 1;
+  for (int64_t y = 0; y < tap_rows; ++y) {
+    for (int64_t x = 0; x < tap_columns; ++x) {
+      const T* a = job.a + (by_rows ? y * job.taps.a_row + x * job.taps.a_column : 0);
+      const T* b = job.b + (by_rows ? y * job.taps.b_row + x * job.taps.b_column : 0);
 #pragma GCC unroll 2
-  for (int64_t k = job.K; k > 0; --k) {
-    Vec<T> row[V];
+      for (int64_t k = job.K; k > 0; --k) {
+        Vec<T> row[V];
 #pragma GCC unroll 2
-    for (int j = 0; j < V; ++j) row[j] = part ? load_partial(b, lanes) : load(b + j * L);
-    __builtin_prefetch(b + b_ahead);
-    __builtin_prefetch(b + b_ahead + V * L - 1);
+        for (int j = 0; j < V; ++j) row[j] = part ? load_partial(b, lanes) : load(b + j * L);
+        __builtin_prefetch(b + b_ahead);
+        __builtin_prefetch(b + b_ahead + V * L - 1);
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const Vec<T> scalar = splat(reading == Reading::by_rows ? a[i * a_stride] : a[i]);
+        for (int i = 0; i < R; ++i) {
+          const Vec<T> scalar = splat(by_rows ? a[i % H * a_stride + i / H * a_band] : a[i]);
 #pragma GCC unroll 2
-      for (int j = 0; j < V; ++j) sum[i][j] = fma(scalar, row[j], sum[i][j]);
+          for (int j = 0; j < V; ++j) sum[i][j] = fma(scalar, row[j], sum[i][j]);
+        }
+        a += by_rows ? 1 : a_stride;
+        b += b_stride;
+      }
     }
-    a += reading == Reading::by_rows ? 1 : a_stride;
-    b += b_stride;
   }
   if (job.addend) {
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 2
       for (int j = 0; j < V; ++j) {
-        const T* addend = job.addend + i * job.addend_stride + j * L;
+        const T* addend = job.addend + i % H * job.addend_stride + i / H * job.addend_band + j * L;
         sum[i][j] += part ? load_partial(addend, lanes) : load(addend);
       }
     }
@@ -95,7 +114,7 @@ void tile(const TileJob<T>& job) {
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < V; ++j) {
-      T* c = job.c + i * job.c_stride + j * L;
+      T* c = job.c + i % H * job.c_stride + i / H * job.c_band + j * L;
       if (part)
         store_partial<T>(c, sum[i][j], lanes);
       else
@@ -120,6 +139,25 @@ struct TilesOf<T, Indices<R...>> {
                                                                  {&tile<T, R + 1, Width::one_vector, depth>...},
                                                                  {&tile<T, R + 1, Width::part_of_vector, depth>...}}};
 };
+
+// Tiles of two bands: [width][rows of a band - 1].
+template <class T, class Rows>
+struct BandedTilesOf;
+template <class T, size_t... R>
+struct BandedTilesOf<T, Indices<R...>> {
+  static constexpr Reading rows = Reading::by_rows;
+  static constexpr TileFunction<T> table[3][sizeof...(R)] = {
+      {&tile<T, 2 * (R + 1), Width::two_vectors, rows, 2>...},
+      {&tile<T, 2 * (R + 1), Width::one_vector, rows, 2>...},
+      {&tile<T, 2 * (R + 1), Width::part_of_vector, rows, 2>...}};
+};
+constexpr int kBandRows = kTileRows / 2;
+
+template <class T>
+GEMMULE_INLINE void run_banded_tile(const TileJob<T>& job, int64_t band_rows, Width width) {
+  using Tiles = BandedTilesOf<T, typename MakeIndices<kBandRows>::type>;
+  Tiles::table[static_cast<int>(width)][band_rows - 1](job);
+}
 
 template <class T>
 GEMMULE_INLINE void run_tile(const TileJob<T>& job, Reading reading, int64_t rows, Width width) {

@@ -1,0 +1,566 @@
+// The exact convolution: tiles of y in registers, over all taps, on an image that is never unfolded (conv2d_direct.h).
+//
+// Neighbouring pixels of x lie SW·C apart, so a tile can broadcast its rows of x from where they are: unfolding x into
+// a matrix would move KH·KW times as much memory. A unit of work is a block of rows of one image, or of a few images.
+// It copies the part of x that it reads into a buffer with zeros around it, and the tile needs no case for an edge.
+// With no dilation the taps of one kernel row are one run of KW·C numbers there.
+#include "conv2d_direct.h"
+
+#include "gemm_pack.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+namespace {
+
+constexpr int64_t kChain = 1280;     // about the length of one chain of sums
+constexpr int64_t kPositions = 384;  // of a unit: enough to use a panel of the kernel often
+constexpr int64_t kFewPositions = 56;
+constexpr int64_t kUnits = 8;         // units there should be at least, for threads
+constexpr int64_t kManyUnits = 16;    // and units wanted where they cost nothing
+constexpr int64_t kAliasing = 2048;   // bytes: pixels this far apart, or a multiple of it, meet in few sets of L1
+constexpr int64_t kShortRow = 256;    // bytes of a row of filters that is as good as packed
+constexpr int64_t kShortestTile = 6;  // rows below which a tile waits for its sums, or for the kernel
+constexpr int64_t kAhead = 16;        // rows of a panel to prefetch
+constexpr int64_t kAheadFar = 64;     // and of a kernel that is read once
+#if defined(__AVX512F__)
+constexpr int64_t kFieldBytes = 320 * 1024;  // of x copied at a time: with a panel of the kernel it stays in L2
+constexpr double kRate = 80;                 // multiply-adds a nanosecond
+#elif defined(__AVX2__)
+constexpr int64_t kFieldBytes = 128 * 1024;
+constexpr double kRate = 40;
+#else
+constexpr int64_t kFieldBytes = 128 * 1024;
+constexpr double kRate = 14;
+#endif
+
+// --- The plan ------------------------------------------------------------------------------------------------------
+
+// A kernel of one row looks at every SH-th row of x only: what it skips is no part of the image.
+void skip_unread(int64_t taps, int64_t padding, int64_t& stride, int64_t& dilation, int64_t& size, int64_t& step) {
+  if (taps != 1) return;
+  dilation = 1;
+  if (padding != 0) return;
+  size = ceil_div(size, stride);
+  step *= stride;
+  stride = 1;
+}
+
+DirectShape simplified(DirectShape s) {
+  skip_unread(s.KH, s.PT, s.SH, s.DH, s.H, s.x.row);
+  skip_unread(s.KW, s.PL, s.SW, s.DW, s.W, s.x.column);
+  return s;
+}
+
+// The taps [first, last) of an output position that look at the image and not at the padding.
+struct TapRange {
+  int64_t first, last;
+  TapRange(int64_t start, int64_t dilation, int64_t taps, int64_t size)
+      : first(min(taps, max(0, ceil_div(-start, dilation)))), last(min(taps, ceil_div(size - start, dilation))) {
+    last = max(first, last);
+  }
+};
+
+// Which part of the taps of a row look at the image.
+double share_inside(const DirectShape& s) {
+  int64_t inside = 0;
+  for (int64_t ow = 0; ow < s.OW; ++ow) {
+    const TapRange taps(ow * s.SW - s.PL, s.DW, s.KW, s.W);
+    inside += taps.last - taps.first;
+  }
+  return static_cast<double>(inside) / static_cast<double>(s.OW * s.KW);
+}
+
+// Time of the tiles of n rows, in rows.
+double tiles_cost(int64_t n) {
+  const int64_t tiles = max(1, ceil_div(n, kTileRows));
+  return static_cast<double>(max(n, tiles * kShortestTile));
+}
+
+// The cheapest kind of tile.
+Rows rows_for(const DirectShape& s) {
+  if (s.OW == 0 || s.N == 0) return Rows::columns;
+  Rows rows = Rows::columns;
+  double cost = tiles_cost(s.OW);
+  if (s.OW <= kBandRows && (s.N > 1 || s.OH > 1)) {
+    rows = s.N > 1 ? Rows::two_images : Rows::two_rows;
+    cost = tiles_cost(2 * s.OW) / 2;
+  }
+  const double by_images = s.OW * share_inside(s) * tiles_cost(s.N) / s.N;
+  return s.N > 1 && by_images < 0.94 * cost ? Rows::images : rows;
+}
+
+int64_t span(int64_t count, int64_t stride, int64_t taps, int64_t dilation) {
+  return (count - 1) * stride + (taps - 1) * dilation + 1;
+}
+
+bool leaves(int64_t size, int64_t padding, int64_t span) { return padding > 0 || span - padding > size; }
+
+// Rows of x that `height` rows of y look at: those inside, where a tile can leave out the others.
+int64_t field_rows(const DirectPlan& p, int64_t height) {
+  const int64_t rows = span(height, p.shape.SH, p.shape.KH, p.shape.DH);
+  return p.rows == Rows::two_rows ? rows : min(rows, p.shape.H);
+}
+
+int64_t field_left(const DirectPlan& p) { return p.rows == Rows::images ? max(0, -p.shape.PL) : -p.shape.PL; }
+
+template <class T>
+bool must_copy(const DirectPlan& p) {
+  const DirectShape& s = p.shape;
+  if (p.rows == Rows::images || leaves(s.W, s.PL, span(s.OW, s.SW, s.KW, s.DW))) return true;
+  if (p.rows == Rows::two_rows && leaves(s.H, s.PT, span(s.OH, s.SH, s.KH, s.DH))) return true;
+  if (s.SW * s.x.column * static_cast<int64_t>(sizeof(T)) % kAliasing == 0) return true;
+  return s.KW > 1 && s.DW == 1 && s.x.column != p.channels && p.channels < 4 * kLanes<T>;
+}
+
+template <class T>
+void lay_field(DirectPlan& p) {
+  const DirectShape& s = p.shape;
+  constexpr int64_t bytes = sizeof(T), line = 64 / bytes;
+  p.copied = must_copy<T>(p);
+  p.field = s.x;
+  if (!p.copied) return;
+  const int64_t right = span(s.OW, s.SW, s.KW, s.DW) - s.PL;
+  p.field_columns = p.rows == Rows::images ? max(0, min(s.W, right) - field_left(p)) : right - field_left(p);
+  p.field.column = p.channels;
+  if (p.rows != Rows::images && s.SW * p.channels * bytes % kAliasing == 0) p.field.column += line;
+  p.field.row = p.field_columns * p.field.column;
+}
+
+// An odd number of cache lines, so that the images of a tile lie in different sets.
+template <class T>
+int64_t image_step(const DirectPlan& p, int64_t height) {
+  constexpr int64_t line = 64 / sizeof(T);
+  return (ceil_div(field_rows(p, height) * p.field.row, line) | 1) * line;
+}
+
+template <class T>
+int64_t field_bytes(const DirectPlan& p, int64_t images, int64_t height) {
+  return p.copied ? images * image_step<T>(p, height) * static_cast<int64_t>(sizeof(T)) : 0;
+}
+
+// Cuts N and OH into blocks whose part of x fits its share of L2.
+template <class T>
+void lay_blocks(DirectPlan& p) {
+  const DirectShape& s = p.shape;
+  const int64_t area = max(1, s.OH * s.OW), all = s.N * area;
+  const int64_t wanted = max(kFewPositions, min(kPositions, all * s.G * p.panels / kUnits));
+  const int64_t group = p.rows == Rows::images       ? ceil_div(s.N, ceil_div(max(s.N, 1), kTileRows))
+                        : p.rows == Rows::two_images ? 2
+                                                     : 1;
+  p.height = max(1, s.OH);
+  if (group * area > wanted + wanted / 2) p.height = max(1, min(s.OH, ceil_div(wanted, s.OW * group)));
+  while (p.height > 1 && field_bytes<T>(p, group, p.height) > kFieldBytes) p.height = ceil_div(p.height, 2);
+  p.row_blocks = ceil_div(s.OH, p.height);
+  p.height = max(1, ceil_div(s.OH, max(1, p.row_blocks)));
+  p.images = group;
+  while (p.row_blocks == 1 && p.images < s.N && (p.images + group) * area <= wanted &&
+         field_bytes<T>(p, p.images + group, p.height) <= kFieldBytes)
+    p.images += group;
+  p.image_blocks = ceil_div(s.N, p.images);
+  if (p.copied) p.field.image = image_step<T>(p, p.height);
+}
+
+int64_t blocks_of(const DirectPlan& p) { return p.image_blocks * p.row_blocks; }
+
+template <class T>
+int64_t panel_size(const DirectPlan& p, int64_t channels) {
+  return p.shape.KH * p.shape.KW * channels * kTileColumns<T>;
+}
+
+template <class T>
+Packing packing_for(const DirectPlan& p) {
+  const DirectShape& s = p.shape;
+  const bool rows_lie = s.w.filter == 1;
+  if (rows_lie && s.w.channel * static_cast<int64_t>(sizeof(T)) <= kShortRow) return Packing::none;
+  if (blocks_of(p) > 1) return Packing::shared;
+  return rows_lie && s.N * s.OH * s.OW <= kTileRows ? Packing::none : Packing::own;
+}
+
+// --- The kernel ----------------------------------------------------------------------------------------------------
+
+// Where the taps of a block of channels and a panel of filters lie.
+template <class T>
+struct PanelView {
+  const T* at;      // kh = kw = 0, first channel, first filter
+  int64_t channel;  // steps
+  int64_t row, column;
+};
+
+template <class T>
+PanelView<T> panel_in_place(const DirectPlan& p, const T* w, int64_t g, int64_t c, int64_t panel) {
+  const KernelSteps& k = p.shape.w;
+  return {w + k.start + g * k.group + c * k.channel + panel * kTileColumns<T> * k.filter, k.channel, k.row, k.column};
+}
+
+template <class T>
+PanelView<T> packed_view(const DirectPlan& p, const T* packed, int64_t channels) {
+  constexpr int64_t C = kTileColumns<T>;
+  return {packed, C, p.shape.KW * channels * C, channels * C};
+}
+
+template <class T>
+int64_t packed_offset(const DirectPlan& p, int64_t g, int64_t c, int64_t channels, int64_t panel) {
+  return panel_size<T>(p, 1) * (p.panels * (g * p.shape.C + c) + panel * channels);
+}
+
+// One kernel row of a panel: packed[kw][c][filter], with zeros for missing filters.
+template <class T>
+void pack_kernel_row(const DirectPlan& p, const T* w, int64_t g, int64_t c, int64_t channels, int64_t panel, int64_t kh,
+                     T* packed) {
+  const KernelSteps& k = p.shape.w;
+  const bool transposed = k.filter != 1;
+  const PanelView<T> from = panel_in_place(p, w, g, c, panel), to = packed_view<T>(p, packed, channels);
+  const int64_t filters = min(kTileColumns<T>, p.shape.O - panel * kTileColumns<T>);
+  for (int64_t kw = 0; kw < p.shape.KW; ++kw)
+    pack_columns(packed + kh * to.row + kw * to.column, from.at + kh * from.row + kw * from.column,
+                 transposed ? k.filter : k.channel, transposed, channels, filters);
+}
+
+// Units of one kernel row of a panel.
+template <class T>
+void pack_shared(const DirectPlan& p, const T* w, int64_t first, int64_t last, T* packed) {
+  for (int64_t unit = first; unit < last; ++unit) {
+    const int64_t kh = unit % p.shape.KH, panel = unit / p.shape.KH % p.panels, rest = unit / p.shape.KH / p.panels;
+    const int64_t g = rest / p.channel_blocks, c = rest % p.channel_blocks * p.channels;
+    const int64_t channels = min(p.channels, p.shape.C - c);
+    pack_kernel_row(p, w, g, c, channels, panel, kh, packed + packed_offset<T>(p, g, c, channels, panel));
+  }
+}
+
+// --- The image -----------------------------------------------------------------------------------------------------
+
+struct Block {
+  int64_t n0, n1;    // images
+  int64_t oh0, oh1;  // rows of y
+  int64_t h0, h1;    // rows of x, which may lie outside it
+};
+
+Block block_at(const DirectPlan& p, int64_t index) {
+  const DirectShape& s = p.shape;
+  Block b;
+  b.n0 = index / p.row_blocks * p.images;
+  b.n1 = min(s.N, b.n0 + p.images);
+  b.oh0 = index % p.row_blocks * p.height;
+  b.oh1 = min(s.OH, b.oh0 + p.height);
+  b.h0 = b.oh0 * s.SH - s.PT;
+  b.h1 = b.h0 + span(b.oh1 - b.oh0, s.SH, s.KH, s.DH);
+  if (p.rows != Rows::two_rows) {
+    b.h0 = min(s.H, max(0, b.h0));
+    b.h1 = max(b.h0, min(s.H, b.h1));
+  }
+  return b;
+}
+
+template <class T>
+void clear(T* to, int64_t count) {
+  __builtin_memset(to, 0, count * sizeof(T));
+}
+
+template <class T>
+void copy_pixels(T* to, int64_t to_step, const T* from, int64_t from_step, int64_t pixels, int64_t channels) {
+  if (to_step == channels && from_step == channels) {
+    __builtin_memcpy(to, from, pixels * channels * sizeof(T));
+    return;
+  }
+  for (int64_t i = 0; i < pixels; ++i) {
+    int64_t c = 0;
+    for (; c + kLanes<T> <= channels; c += kLanes<T>) store<T>(to + c, load(from + c));
+    if (c < channels) store_partial<T>(to + c, load_partial(from + c, channels - c), channels - c);
+    to += to_step;
+    from += from_step;
+  }
+}
+
+// The part of x that a block reads, with zeros where it leaves the image.
+template <class T>
+void copy_field(const DirectPlan& p, const Block& b, const T* x, int64_t channels, T* field) {
+  const DirectShape& s = p.shape;
+  const int64_t left = field_left(p), width = p.field_columns, pixel = p.field.column;
+  const int64_t before = min(width, max(0, -left)), after = max(before, min(width, s.W - left));
+  for (int64_t n = b.n0; n < b.n1; ++n) {
+    for (int64_t h = b.h0; h < b.h1; ++h) {
+      T* const row = field + (n - b.n0) * p.field.image + (h - b.h0) * p.field.row;
+      if (h < 0 || h >= s.H) {
+        clear(row, p.field.row);
+        continue;
+      }
+      clear(row, before * pixel);
+      copy_pixels(row + before * pixel, pixel, x + n * s.x.image + h * s.x.row + (left + before) * s.x.column,
+                  s.x.column, after - before, channels);
+      clear(row + after * pixel, (width - after) * pixel);
+    }
+  }
+}
+
+// --- A block -------------------------------------------------------------------------------------------------------
+
+// All that the tiles of one panel of filters and one block of channels share.
+template <class T>
+struct Tiles {
+  const DirectPlan& p;
+  const Block& b;
+  const T* x;  // pixel (0, 0) of the first image of the block, which need not exist
+  int64_t channels;
+  PanelView<T> w;
+  T* y;  // of the first filter of the panel
+  const T* residual;
+  int64_t filters;
+  bool first, last;  // block of channels
+  Epilogue<T> epilogue;
+  int64_t ahead;
+
+  void run() {
+    switch (p.rows) {
+      case Rows::columns:
+        return by_columns();
+      case Rows::two_images:
+        return by_two_images();
+      case Rows::two_rows:
+        return by_two_rows();
+      case Rows::images:
+        return by_images();
+    }
+  }
+
+ private:
+  // One position or one row of y, many rows of the tile.
+  struct Place {
+    int64_t n, oh, ow;
+    int64_t rows;
+    int64_t a_stride, c_stride;
+    int64_t a_band = 0, c_band = 0;
+    bool banded = false;
+  };
+
+  void by_columns() {
+    for (int64_t oh = b.oh0; oh < b.oh1; ++oh)
+      for (int64_t n = b.n0; n < b.n1; ++n) row_of(n, oh);
+  }
+
+  void row_of(int64_t n, int64_t oh) {
+    const RowTiles tiles{0, p.shape.OW};
+    for (int64_t t = 0; t < tiles.count; ++t)
+      place({n, oh, tiles.at(t), tiles.at(t + 1) - tiles.at(t), p.shape.SW * p.field.column, p.shape.y.column});
+  }
+
+  void by_two_images() {
+    for (int64_t oh = b.oh0; oh < b.oh1; ++oh) {
+      int64_t n = b.n0;
+      for (; n + 2 <= b.n1; n += 2) two_rows_of(n, oh, p.field.image, p.shape.y.image);
+      if (n < b.n1) row_of(n, oh);
+    }
+  }
+
+  void by_two_rows() {
+    for (int64_t n = b.n0; n < b.n1; ++n) {
+      int64_t oh = b.oh0;
+      for (; oh + 2 <= b.oh1; oh += 2) two_rows_of(n, oh, p.shape.SH * p.field.row, p.shape.y.row);
+      if (oh < b.oh1) row_of(n, oh);
+    }
+  }
+
+  void two_rows_of(int64_t n, int64_t oh, int64_t a_band, int64_t c_band) {
+    place({n, oh, 0, p.shape.OW, p.shape.SW * p.field.column, p.shape.y.column, a_band, c_band, true});
+  }
+
+  void by_images() {
+    const RowTiles tiles{b.n0, b.n1};
+    for (int64_t oh = b.oh0; oh < b.oh1; ++oh)
+      for (int64_t ow = 0; ow < p.shape.OW; ++ow)
+        for (int64_t t = 0; t < tiles.count; ++t)
+          place({tiles.at(t), oh, ow, tiles.at(t + 1) - tiles.at(t), p.field.image, p.shape.y.image});
+  }
+
+  void place(const Place& at) {
+    const DirectShape& s = p.shape;
+    const int64_t h = at.oh * s.SH - s.PT, v = at.ow * s.SW - s.PL;
+    const TapRange rows =
+        p.rows == Rows::two_rows ? TapRange(0, s.DH, s.KH, s.KH * s.DH) : TapRange(h, s.DH, s.KH, s.H);
+    const TapRange columns =
+        p.rows == Rows::images ? TapRange(v, s.DW, s.KW, s.W) : TapRange(0, s.DW, s.KW, s.KW * s.DW);
+    TileJob<T> job;
+    job.K = channels;
+    job.a = x + (at.n - b.n0) * p.field.image + (h + rows.first * s.DH) * p.field.row +
+            (v + columns.first * s.DW) * p.field.column;
+    job.a_stride = at.a_stride;
+    job.a_band = at.a_band;
+    job.b_stride = w.channel;
+    job.b_ahead = ahead * w.channel;
+    job.taps = {rows.last - rows.first,
+                columns.last - columns.first,
+                s.DH * p.field.row,
+                s.DW * p.field.column,
+                w.row,
+                w.column};
+    if (job.taps.a_column == channels && w.column == channels * w.channel) {
+      job.K *= job.taps.columns;
+      job.taps.columns = 1;
+    }
+    const T* const panel = w.at + rows.first * w.row + columns.first * w.column;
+    const int64_t offset = at.n * s.y.image + at.oh * s.y.row + at.ow * s.y.column;
+    job.c_stride = at.c_stride;
+    job.c_band = at.c_band;
+    for (int64_t j = 0; j < filters; j += job.lanes) {
+      const Width width = width_for<T>(filters - j);
+      job.lanes = columns_of<T>(width, filters - j);
+      job.b = panel + j;
+      job.c = y + offset + j;
+      job.addend = first ? nullptr : job.c;
+      job.addend_stride = job.c_stride;
+      job.addend_band = job.c_band;
+      if (at.banded)
+        run_banded_tile(job, at.rows, width);
+      else
+        run_tile(job, Reading::by_rows, at.rows, width);
+    }
+    if (!last) return;
+    for (int64_t band = 0; band <= static_cast<int64_t>(at.banded); ++band) {
+      const int64_t place = offset + band * at.c_band;
+      if (residual) epilogue.residual = residual + place;
+      epilogue.finish(y + place, at.c_stride, 0, at.rows, 0, filters);
+    }
+  }
+};
+
+// Panels [first, last) of a group on a block.
+template <class T>
+void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const Block& b, int64_t first, int64_t last,
+              const T* packed, T* field, T* own) {
+  const DirectShape& s = p.shape;
+  const auto at = [](const T* array, int64_t offset) { return array ? array + offset : nullptr; };
+  for (int64_t c = 0; c == 0 || c < s.C; c += p.channels) {
+    const int64_t channels = min(p.channels, s.C - c);
+    const T* x = m.x + g * s.C + c + b.n0 * s.x.image;
+    if (p.copied) {
+      copy_field(p, b, x - b.n0 * s.x.image, channels, field);
+      x = field - b.h0 * p.field.row - field_left(p) * p.field.column;
+    }
+    for (int64_t panel = first; panel < last; ++panel) {
+      const int64_t o = panel * kTileColumns<T>, channel = g * s.O + o;
+      PanelView<T> w = panel_in_place(p, m.w, g, c, panel);
+      if (p.packing == Packing::own) {
+        for (int64_t kh = 0; kh < s.KH; ++kh) pack_kernel_row(p, m.w, g, c, channels, panel, kh, own);
+        w = packed_view<T>(p, own, channels);
+      } else if (p.packing == Packing::shared) {
+        w = packed_view<T>(p, packed + packed_offset<T>(p, g, c, channels, panel), channels);
+      }
+      const Epilogue<T> epilogue{at(m.bias, channel),  nullptr,
+                                 p.activation,         static_cast<T>(p.alpha),
+                                 at(m.scale, channel), at(m.shift, channel)};
+      Tiles<T>{p,
+               b,
+               x,
+               channels,
+               w,
+               m.y + channel,
+               at(m.residual, channel),
+               min(kTileColumns<T>, s.O - o),
+               c == 0,
+               c + channels >= s.C,
+               epilogue,
+               p.packing == Packing::none ? kAheadFar : kAhead}
+          .run();
+    }
+  }
+}
+
+}  // namespace
+
+DirectShape direct_shape(const ConvShape& s) {
+  const int64_t channels = s.group_channels(), filters = s.group_filters();
+  return {.N = s.N,
+          .H = s.H,
+          .W = s.W,
+          .C = channels,
+          .OH = s.OH,
+          .OW = s.OW,
+          .O = filters,
+          .KH = s.KH,
+          .KW = s.KW,
+          .SH = s.SH,
+          .SW = s.SW,
+          .PT = s.PT,
+          .PL = s.PL,
+          .DH = s.DH,
+          .DW = s.DW,
+          .G = s.G,
+          .x = {s.H * s.W * s.C, s.W * s.C, s.C},
+          .y = {s.OH * s.OW * s.O, s.OW * s.O, s.O},
+          .w = {.row = s.KW * channels * s.O, .column = channels * s.O, .channel = s.O, .filter = 1, .group = filters}};
+}
+
+template <class T>
+DirectPlan direct_plan(const DirectShape& shape) {
+  DirectPlan p{};
+  p.shape = simplified(shape);
+  const DirectShape& s = p.shape;
+  const int64_t cuts = max(1, ceil_div(s.KH * s.KW * s.C, kChain));
+  p.channels = cuts == 1 ? s.C : min(s.C, round_up(ceil_div(s.C, cuts), 16));
+  p.channel_blocks = max(1, ceil_div(s.C, max(1, p.channels)));
+  p.panels = ceil_div(s.O, kTileColumns<T>);
+  p.rows = rows_for(s);
+  lay_field<T>(p);
+  lay_blocks<T>(p);
+  p.packing = packing_for<T>(p);
+  p.splits = max(1, min(p.panels, ceil_div(kManyUnits, max(1, s.G * blocks_of(p)))));
+  return p;
+}
+
+int direct_phases(const DirectPlan& p) { return p.packing == Packing::shared ? 2 : 1; }
+
+template <class T>
+int64_t direct_units(const DirectPlan& p, int phase) {
+  if (p.packing == Packing::shared && phase == 0) return p.shape.G * p.channel_blocks * p.panels * p.shape.KH;
+  return p.shape.OW == 0 || p.shape.O == 0 ? 0 : p.shape.G * blocks_of(p) * p.splits;
+}
+
+template <class T>
+int64_t direct_shared_bytes(const DirectPlan& p) {
+  if (p.packing != Packing::shared) return 0;
+  return p.shape.G * p.panels * panel_size<T>(p, p.shape.C) * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+int64_t direct_local_bytes(const DirectPlan& p) {
+  const int64_t own = p.packing == Packing::own ? panel_size<T>(p, p.channels) * sizeof(T) : 0;
+  return round_up(field_bytes<T>(p, p.images, p.height), 64) + own;
+}
+
+template <class T>
+double direct_cost(const DirectPlan& p) {
+  const DirectShape& s = p.shape;
+  const double positions = static_cast<double>(s.N) * s.OH * s.OW * s.G;
+  const double filters = round_up(s.O, kLanes<T>), kernel = static_cast<double>(s.KH * s.KW * s.C);
+  const double bytes = (positions * s.O + static_cast<double>(s.N) * s.H * s.W * s.G * s.C) * sizeof(T);
+  return 100 + positions * filters * kernel * (sizeof(T) / 4) / kRate + bytes / 30 +
+         kernel * s.O * s.G * sizeof(T) / 30;
+}
+
+template <class T>
+void direct_run(const DirectPlan& p, const DirectOperands<T>& m, const Units& u) {
+  T* const shared = static_cast<T*>(u.shared);
+  if (p.packing == Packing::shared && u.phase == 0) return pack_shared(p, m.w, u.first, u.last, shared);
+  T* const field = static_cast<T*>(u.local);
+  T* const own = field + round_up(field_bytes<T>(p, p.images, p.height), 64) / sizeof(T);
+  int64_t unit = u.first;
+  while (unit < u.last) {
+    const int64_t cell = unit / p.splits, begin = cell * p.splits, end = min(u.last, begin + p.splits);
+    convolve(p, m, cell / blocks_of(p), block_at(p, cell % blocks_of(p)), p.panels * (unit - begin) / p.splits,
+             p.panels * (end - begin) / p.splits, shared, field, own);
+    unit = end;
+  }
+}
+
+#define GEMMULE_DIRECT(T)                                     \
+  template DirectPlan direct_plan<T>(const DirectShape&);     \
+  template int64_t direct_units<T>(const DirectPlan&, int);   \
+  template int64_t direct_shared_bytes<T>(const DirectPlan&); \
+  template int64_t direct_local_bytes<T>(const DirectPlan&);  \
+  template double direct_cost<T>(const DirectPlan&);          \
+  template void direct_run<T>(const DirectPlan&, const DirectOperands<T>&, const Units&);
+GEMMULE_DIRECT(float)
+#if !defined(__AVX2__)
+GEMMULE_DIRECT(double)
+#endif
+
+}  // namespace gemmule::GEMMULE_ISA
