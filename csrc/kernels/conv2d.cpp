@@ -1,5 +1,6 @@
 // conv2d: the 2-D convolution; geometry in conv2d_shape.h.
 #include "conv2d_direct.h"
+#include "conv2d_winograd.h"
 #include "families.h"
 #include "gemm.h"
 
@@ -30,25 +31,38 @@ ConvShape conv_shape(const Call& call, int x, int w, int y) {
 
 namespace {
 
-// A kernel of one tap and no padding is a matrix product of pixels; everything else goes the direct way.
+// A kernel of one tap and no padding is a matrix product of pixels; Winograd's way must be allowed and win; everything
+// else is convolved directly.
 struct ConvArgs {
-  enum class Way : int64_t { product, direct } way;
+  enum class Way : int64_t { product, winograd, direct } way;
   union {
     GemmPlan product;
+    WinogradPlan winograd;
     DirectPlan direct;
   };
 };
 
 template <class T>
-ConvArgs conv_args(const ConvShape& s) {
+ConvArgs conv_args(const ConvShape& s, int64_t largest_tile, Activation activation, double alpha) {
   ConvArgs args{};
   if (s.pointwise() && s.G == 1) {
     args.way = ConvArgs::Way::product;
     args.product = gemm_plan<T>({.M = s.positions(), .N = s.O, .K = s.C});
-  } else {
-    args.way = ConvArgs::Way::direct;
-    args.direct = direct_plan<T>(direct_shape(s));
+    args.product.activation = activation;
+    args.product.alpha = alpha;
+    return args;
   }
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (const int64_t tile = winograd_tile(s, WinogradPass::forward, largest_tile)) {
+      args.way = ConvArgs::Way::winograd;
+      args.winograd = winograd_plan(s, WinogradPass::forward, tile, activation, alpha);
+      return args;
+    }
+  }
+  args.way = ConvArgs::Way::direct;
+  args.direct = direct_plan<T>(direct_shape(s));
+  args.direct.activation = activation;
+  args.direct.alpha = alpha;
   return args;
 }
 
@@ -62,40 +76,36 @@ struct ConvForward {
   using Way = ConvArgs::Way;
 
   static Args prepare(const Call& call) {
-    Args args = conv_args<T>(conv_shape(call, 1, 2, 0));
-    const Activation activation = activation_from(call.text("activation"));
-    const double alpha = call.number("alpha");
-    if (args.way == Way::product) {
-      args.product.activation = activation;
-      args.product.alpha = alpha;
-    } else {
-      args.direct.activation = activation;
-      args.direct.alpha = alpha;
-    }
-    return args;
+    return conv_args<T>(conv_shape(call, 1, 2, 0), call.integer("winograd"), activation_from(call.text("activation")),
+                        call.number("alpha"));
   }
   static int phases(const Args& args) {
-    return args.way == Way::product ? gemm_phases(args.product) : direct_phases(args.direct);
+    if (args.way == Way::product) return gemm_phases(args.product);
+    return args.way == Way::winograd ? winograd_phases(args.winograd) : direct_phases(args.direct);
   }
   static int64_t units(const Args& args, int phase) {
-    return args.way == Way::product ? gemm_units<T>(args.product, phase) : direct_units<T>(args.direct, phase);
+    if (args.way == Way::product) return gemm_units<T>(args.product, phase);
+    return args.way == Way::winograd ? winograd_units(args.winograd, phase) : direct_units<T>(args.direct, phase);
   }
   static int64_t shared_bytes(const Args& args) {
-    return args.way == Way::product ? gemm_shared_bytes<T>(args.product) : direct_shared_bytes<T>(args.direct);
+    if (args.way == Way::product) return gemm_shared_bytes<T>(args.product);
+    return args.way == Way::winograd ? winograd_shared_bytes(args.winograd) : direct_shared_bytes<T>(args.direct);
   }
   static int64_t local_bytes(const Args& args) {
-    return args.way == Way::product ? gemm_local_bytes<T>(args.product) : direct_local_bytes<T>(args.direct);
+    if (args.way == Way::product) return gemm_local_bytes<T>(args.product);
+    return args.way == Way::winograd ? winograd_local_bytes(args.winograd) : direct_local_bytes<T>(args.direct);
   }
   static double cost(const Args& args) {
-    return args.way == Way::product ? gemm_cost<T>(args.product) : direct_cost<T>(args.direct);
+    if (args.way == Way::product) return gemm_cost<T>(args.product);
+    return args.way == Way::winograd ? winograd_cost(args.winograd) : direct_cost<T>(args.direct);
   }
 
   static void run(T* y, const T* x, const T* w, const T* b, const T* scale, const T* shift, const T* residual,
                   const Args& args, const Units& u) {
-    if (args.way == Way::product)
-      gemm_run<T>(args.product, {y, x, w, b, residual, scale, shift}, u);
-    else
-      direct_run<T>(args.direct, {y, x, w, b, residual, scale, shift}, u);
+    if (args.way == Way::product) return gemm_run<T>(args.product, {y, x, w, b, residual, scale, shift}, u);
+    if constexpr (sizeof(T) == sizeof(float))
+      if (args.way == Way::winograd) return winograd_run(args.winograd, {y, x, w, b, scale, shift, residual}, u);
+    direct_run<T>(args.direct, {y, x, w, b, residual, scale, shift}, u);
   }
 };
 
