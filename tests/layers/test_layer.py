@@ -250,10 +250,6 @@ MESSAGES = [
      'reshape (layer "reshape"): examples of 4 elements do not fit the target shape (3, 5). Choose dimensions '
      "whose product is 4. "
      "Received: input.shape=(None, 4)."),
-    (lambda: Dense(3)(gm.Input((4,))), NotImplementedError,
-     'Layer "dense" was called on the result of Input(). Models that are written as layer(Input(...)) (the '
-     "functional API) are not supported yet. "
-     "Stack the layers in gm.Sequential([gm.Input(...), ...]), or subclass gm.Model and call them in call()."),
     (lambda: gm.Input(784), ValueError,
      "A shape is a tuple of positive integers. Write (784,) for one dimension. Received: shape=784."),
     (lambda: gm.Input((784,), sparse=True), NotImplementedError,

@@ -114,12 +114,6 @@ def test_one_dtype():
     assert Net()(X).dtype == "float64"
 
 
-def test_functional_form_is_refused():
-    inputs = gm.Input((4,))
-    with pytest.raises(NotImplementedError, match=r"^gm.Model\(inputs, outputs\) makes a model from symbolic tensors"):
-        gm.Model(inputs=inputs, outputs=inputs)
-
-
 def test_get_and_set_weights():
     one, two = Net(), Net()
     one(X)

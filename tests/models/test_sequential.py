@@ -132,14 +132,14 @@ MESSAGES = [
     (lambda: gm.Sequential([3]), TypeError, "A Sequential model takes layers. Received: layer=3."),
     (lambda: gm.Sequential([TwoInputs()]), ValueError,
      'A layer of a Sequential model has one input, but call() of "two_inputs" requires a, b. Give the others '
-     "defaults, or subclass gm.Model."),
+     "defaults, or write gm.Model(inputs, outputs)."),
     (lambda: gm.Sequential([Dense(3, name="a"), Dense(3, name="a")]), ValueError,
      'The layers of a Sequential model have different names, but "a" comes twice. Pass another name= to one of '
      "them, and a layer only once. "
      "Received: layer=<Dense name=a, built=False>."),
     (lambda: gm.Sequential([gm.Input((4,)), gm.Input((4,))]), ValueError,
-     'Sequential model "sequential" takes one Input, before all layers. Models with several inputs are '
-     "subclasses of gm.Model. "
+     'Sequential model "sequential" takes one Input, before all layers. A model with several inputs is '
+     "gm.Model(inputs, outputs). "
      "Received: layer=<InputLayer name=input_layer_1, built=True>."),
     (lambda: gm.Sequential([Dense(3, dtype="float64")]), ValueError,
      'A model has one floating dtype: "sequential" is float32, but its layer "dense" is float64. Leave out '
@@ -161,7 +161,7 @@ MESSAGES = [
      "shape, or change the Input of the "
      "model. Received: examples of shape (30, 30)."),
     (lambda: gm.Sequential([gm.Input((4,)), Dense(2)])([np.zeros((2, 4)), np.zeros((2, 3))]), ValueError,
-     'Sequential model "sequential" takes one input, but got 2. Concatenate them, or subclass gm.Model. '
+     'Sequential model "sequential" takes one input, but got 2. Concatenate them, or write gm.Model(inputs, outputs). '
      "Received: shapes=[(2, 4), (2, 3)]."),
     (lambda: gm.Sequential([gm.Input((4,)), Dense(3)]).build((None, 5)), ValueError,
      'Sequential model "sequential" is already built for the input shape (None, 4). Received: input_shape=(None, 5).'),

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gemmule.config import FLOATS, standardize_dtype
 from gemmule.errors import not_yet, received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape, SymbolicTensor, is_shape, standardize_shape
+from gemmule.symbolic import Node
 
 
 class InputLayer(Layer):
-    """The first layer of a `Sequential`: says what shape the inputs have, and computes nothing.
+    """The start of a model: says what shape one of its inputs has, and computes nothing.
 
     Args:
         shape: shape of one example; `None` stands for a dimension that may differ from batch to batch.
         batch_size: number of examples in a batch, for reports of shapes; batches of other sizes work, too.
-        dtype: floating type of the model; inputs of other types are converted.
+        dtype: type of the inputs, that of the model by default; data of other types are converted.
         sparse: not supported.
         ragged: not supported.
         batch_shape: shape with the batch, instead of `shape` and `batch_size`.
@@ -48,11 +50,13 @@ class InputLayer(Layer):
         for argument, value in refused.items():
             if value is not None and value is not False:
                 raise not_yet(f"Input({argument}=...)")
-        super().__init__(dtype=dtype, name=name)
+        self.input_dtype = standardize_dtype(dtype) if dtype is not None else None
+        super().__init__(dtype=dtype if self.input_dtype in FLOATS else None, name=name)
+        self.input_dtype = self.input_dtype or self.dtype
         self.batch_shape = _batch_shape(shape, batch_size, batch_shape)
         self.build(self.batch_shape)
         self._input_shape = self._output_shape = self.batch_shape
-        self.output = SymbolicTensor(self.batch_shape, self.dtype, self)
+        self._nodes.append(Node(self, (), {}, SymbolicTensor(self.batch_shape, self.input_dtype)))
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -61,7 +65,7 @@ class InputLayer(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
+        return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "name": self.name}
 
 
 def Input(  # noqa: N802 - Keras's name
@@ -75,23 +79,30 @@ def Input(  # noqa: N802 - Keras's name
     tensor: Any = None,
     optional: bool = False,
 ) -> SymbolicTensor:
-    """Says what shape the inputs of a `Sequential` have, so that it is built at once.
+    """Says what shape an input of a model has: the first layer of a `Sequential`, or the start of a graph of layers.
 
     Args:
         shape: shape of one example, such as `(784,)`.
         batch_size: number of examples in a batch, for reports of shapes; batches of other sizes work, too.
-        dtype: floating type of the model; inputs of other types are converted.
+        dtype: type of the inputs, that of the model by default; data of other types are converted.
         sparse: not supported.
         ragged: not supported.
         batch_shape: shape with the batch, instead of `shape` and `batch_size`.
-        name: name of the input layer.
+        name: name of the input layer, under which a dict of data has to hold this input.
         tensor: not supported yet.
         optional: not supported yet.
 
     Returns:
-        A stand-in for the inputs, to be put first into a `Sequential`.
+        A symbolic tensor. Put it first into a `Sequential`, or call layers on it and pass it to `gm.Model` with what
+        comes out.
+
+    Raises:
+        ValueError: if the shape is missing, given twice, or not a shape.
 
     Example:
+        >>> x = gm.Input(shape=(4,))
+        >>> gm.Model(x, gm.layers.Dense(3)(x)).output_shape
+        (None, 3)
         >>> model = gm.Sequential([gm.Input(shape=(4,)), gm.layers.Dense(3)])
         >>> model.output_shape
         (None, 3)

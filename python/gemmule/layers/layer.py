@@ -13,13 +13,12 @@ import numpy as np
 from gemmule import initializers, mutation, naming
 from gemmule.config import FLOATS, floatx, standardize_dtype
 from gemmule.errors import did_you_mean, not_yet, received
+from gemmule.layers.node import call_symbolically, infer_outputs
 from gemmule.layers.structure import (
     Shape,
-    SymbolicTensor,
     attributes_of,
     batch_shapes,
     count_elements,
-    functional_not_yet,
     leaves,
     map_shapes,
     map_tensors,
@@ -28,6 +27,7 @@ from gemmule.layers.structure import (
 )
 from gemmule.ops.shapes import as_tensor
 from gemmule.scope import layer_scope
+from gemmule.symbolic import Node, find, is_symbolic
 from gemmule.tensor import Tensor, Variable
 
 
@@ -68,9 +68,9 @@ class Layer:
 
     # Attributes of this class that no step depends on; those of subclasses are watched, whatever their names.
     _unwatched: frozenset[str] = frozenset(
-        {"_built", "_building", "_build_shape", "_input_shape", "_output_shape", "_trainable", "_frozen"}
+        {"_built", "_building", "_build_shape", "_input_shape", "_output_shape", "_trainable", "_frozen", "_nodes"}
     )
-    _untracked: frozenset[str] = frozenset({"_own_weights", "_frozen"})
+    _untracked: frozenset[str] = frozenset({"_own_weights", "_frozen", "_nodes"})
     _training_position: int | None = None  # of the argument `training` of `call`
     _wants_floats = False  # whether integer inputs, too, are converted to `dtype`
 
@@ -109,6 +109,7 @@ class Layer:
         self._input_shape_arg = _example_shape(input_shape, input_dim)
         self._own_weights: list[Variable] = []  # made by add_weight, in order
         self._frozen: list[Variable] = []  # made trainable, but not while the layer is not
+        self._nodes: list[Node] = []  # its calls on symbolic tensors
         self._built, self._building = False, 0
         self._build_shape: Any = None
         self._input_shape: Any = None
@@ -169,12 +170,16 @@ class Layer:
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Converts the inputs, builds on the first call, and runs `call`.
 
+        On symbolic tensors it computes nothing but adds the call to their graph, and returns symbolic tensors.
+
         Args:
             *args: tensors, arrays or lists of numbers, for `call`.
             training: whether this is training; by default what the enclosing call says, else inference.
             **kwargs: further arguments of `call`.
         """
         self._check_initialized()
+        if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
+            return call_symbolically(self, args, training, kwargs)
         position = self._training_position
         if position is not None and len(args) == position + 1:
             args, training = args[:-1], args[-1]
@@ -211,8 +216,6 @@ class Layer:
             )
 
     def _convert(self, value: Any) -> Tensor:
-        if isinstance(value, SymbolicTensor):
-            raise functional_not_yet(f'Layer "{self.name}" was called on the result of Input()')
         tensor = value if isinstance(value, Tensor) else as_tensor(value)
         dtype = tensor.dtype
         if dtype is self._array_dtype or not self._autocast:  # NumPy has one object for each type in native byte order
@@ -261,6 +264,33 @@ class Layer:
         if shape is None:
             raise AttributeError(f'Layer "{self.name}" has no {what} shape yet. Build it, or call it on data.')
         return shape
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors this layer was called on: one, or a list or dict of them."""
+        node = self._only_node("input")
+        return node.args[0] if len(node.args) == 1 and len(node.inputs) == len(find(node.args)) else node.inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensors this layer gave when it was called on some; `gm.Model(inputs, layer.output)` works."""
+        return self._only_node("output").outputs
+
+    def _infer_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return infer_outputs(self, args, kwargs)
+
+    def _only_node(self, what: str) -> Node:
+        if not self._nodes:
+            raise AttributeError(
+                f'Layer "{self.name}" has no symbolic {what} yet. Call it on gm.Input(...), or put it into a '
+                "Sequential model that knows the shape of its input."
+            )
+        if len(self._nodes) > 1:
+            raise AttributeError(
+                f'Layer "{self.name}" was called on symbolic tensors {len(self._nodes)} times, so that its {what} is '
+                "not one thing. Keep the tensor that the call you mean returned, and pass that to gm.Model."
+            )
+        return self._nodes[0]
 
     # ---- Weights and sublayers -------------------------------------------------------------------------------------
 
@@ -503,7 +533,7 @@ Layer.build = _counted_build(Layer.build)  # type: ignore[method-assign]
 
 def _is_data(argument: Any) -> bool:
     """Whether an argument of a call is a tensor, an array, a data frame or a structure of them."""
-    return isinstance(argument, (Tensor, SymbolicTensor, list, tuple, dict)) or hasattr(argument, "__array__")
+    return isinstance(argument, (Tensor, list, tuple, dict)) or hasattr(argument, "__array__")
 
 
 def _shapes_or_none(structure: Any) -> Any:

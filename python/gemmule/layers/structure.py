@@ -1,4 +1,4 @@
-"""Nested inputs and outputs of layers: tensors in lists and dicts, their shapes, and stand-ins for tensors to come."""
+"""Nested inputs and outputs of layers: tensors in lists and dicts, and their shapes."""
 
 from __future__ import annotations
 
@@ -8,42 +8,8 @@ from typing import Any
 import numpy as np
 
 from gemmule.errors import received
+from gemmule.symbolic import Shape, SymbolicTensor, rebuilt
 from gemmule.tensor import Tensor, Variable
-
-Shape = tuple["int | None", ...]
-
-
-class SymbolicTensor:
-    """What `Input` returns: shape and type of a tensor that will come.
-
-    Args:
-        shape: dimensions with the batch; unknown ones are `None`.
-        dtype: its element type.
-        layer: the `InputLayer` behind it.
-    """
-
-    def __init__(self, shape: Shape, dtype: str, layer: Any) -> None:
-        self.shape, self.dtype, self.name = shape, dtype, layer.name
-        self.layer = layer
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions, the batch included."""
-        return len(self.shape)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        raise functional_not_yet("The result of Input() has no values")
-
-    def __repr__(self) -> str:
-        return f"<SymbolicTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
-
-
-def functional_not_yet(fact: str) -> NotImplementedError:
-    """The error for a use of `Input` that belongs to the functional API."""
-    return NotImplementedError(
-        f"{fact}. Models that are written as layer(Input(...)) (the functional API) are not supported yet. "
-        "Stack the layers in gm.Sequential([gm.Input(...), ...]), or subclass gm.Model and call them in call()."
-    )
 
 
 def holds_arrays(values: Any) -> bool:
@@ -61,7 +27,7 @@ def map_tensors(function: Callable[[Any], Any], structure: Any) -> Any:
     if isinstance(structure, Mapping):
         return {key: map_tensors(function, value) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)) and holds_arrays(structure):
-        return type(structure)([map_tensors(function, value) for value in structure])
+        return rebuilt(structure, [map_tensors(function, value) for value in structure])
     return function(structure)
 
 

@@ -1,6 +1,10 @@
 """Models: layers that can be trained."""
 
+from gemmule.layers.serialization import register
+from gemmule.models.functional import Functional
 from gemmule.models.model import Model
 from gemmule.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential"]
+register(Functional, Sequential)
+
+__all__ = ["Functional", "Model", "Sequential"]

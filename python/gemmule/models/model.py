@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gemmule import naming
 from gemmule.errors import did_you_mean, received
+from gemmule.layers.input import InputLayer
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import functional_not_yet
 from gemmule.models.summary import print_summary
 from gemmule.models.trainer import Trainer
 from gemmule.saving import weights as weights_file
@@ -16,14 +18,22 @@ from gemmule.tensor import Variable
 
 
 class Model(Trainer, Layer):
-    """A layer with `compile`, `fit`, `evaluate` and `predict`. Subclass it and call other layers in `call`.
+    """A layer with `compile`, `fit`, `evaluate` and `predict`: a graph of layers, or a class of your own.
+
+    `gm.Model(inputs, outputs)` makes a model of symbolic tensors, see `gm.Input`; a subclass may be called like that,
+    too, and override `train_step` for example. Or subclass it, make layers in `__init__`, and call them in `call`.
 
     Args:
+        inputs: symbolic tensors, alone or in a list, tuple or dict. With `outputs`, or not at all.
+        outputs: symbolic tensors computed from them, likewise.
         trainable: whether the weights are trained.
         dtype: floating type; `gm.config.floatx()` by default. All layers of a model have the same.
         name: a unique name; made from the class by default.
 
     Example:
+        >>> x = gm.Input((8,))
+        >>> gm.Model(x, gm.layers.Dense(1)(gm.layers.Dense(32, activation="relu")(x))).output_shape
+        (None, 1)
         >>> class Net(gm.Model):
         ...     def __init__(self):
         ...         super().__init__()
@@ -36,13 +46,16 @@ class Model(Trainer, Layer):
     """
 
     _unwatched = Layer._unwatched | {"stop_training", "run_eagerly", "jit_compile", "history"}
-    _unwatched |= {"_forms", "_input_layer", "_stack"}  # none of them changes a recorded step
+    _unwatched |= {"_forms", "_input_layer", "_stack", "_start", "_calls"}  # none of them changes a recorded step
     _wants_floats = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if args or "inputs" in kwargs or "outputs" in kwargs:
-            raise functional_not_yet("gm.Model(inputs, outputs) makes a model from symbolic tensors")
-        super().__init__(**kwargs)
+        if not args and "inputs" not in kwargs and "outputs" not in kwargs:
+            super().__init__(**kwargs)
+            return
+        kind = _functional_class(type(self))  # type: ignore[arg-type]
+        object.__setattr__(self, "__class__", kind)
+        kind._init_graph(self, *args, **kwargs)
 
     # ---- Layers ----------------------------------------------------------------------------------------------------
 
@@ -68,6 +81,13 @@ class Model(Trainer, Layer):
             if layer.name == name:
                 return layer
         raise ValueError(f'"{self.name}" has no layer {name!r}.{did_you_mean(str(name), [la.name for la in layers])}')
+
+    def _with_attributes(self, labelled: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+        """Labelled layers of a stack or graph, and those that are attributes of the model besides."""
+        held = {id(layer) for _, layer in labelled}
+        found = dict(labelled)
+        found.update((label, layer) for label, layer in super()._children() if id(layer) not in held)
+        return [(label, layer) for label, layer in found.items() if not isinstance(layer, InputLayer)]
 
     # ---- Building --------------------------------------------------------------------------------------------------
 
@@ -170,6 +190,32 @@ class Model(Trainer, Layer):
             >>> model.summary()
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+
+@functools.cache
+def _functional_class(kind: Any) -> Any:
+    """`Functional` for `Model`; for a class of the user's, one that is both."""
+    from gemmule.models.functional import Functional
+
+    if kind is Model or issubclass(kind, Functional):
+        return Functional if kind is Model else kind
+    own = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+    return type(kind.__name__, (kind, Functional), own)
+
+
+def numbered_labels(layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
+    """Names of layers that are the same whenever the same model is made: automatic names are counted anew."""
+    taken = {layer._given_name for layer in layers}
+    counts: dict[str, int] = {}
+    labels = []
+    for layer in layers:
+        label = layer._given_name
+        while label is None or (label in taken and layer._given_name is None):
+            base = naming.snake_case(type(layer).__name__)
+            number = counts[base] = counts.get(base, -1) + 1
+            label = f"{base}_{number}" if number else base
+        labels.append((label, layer))
+    return labels
 
 
 def _name_weights(layer: Layer, prefix: str, found: dict[str, Variable], seen: set[int]) -> None:

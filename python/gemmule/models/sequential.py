@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from functools import partial
 from math import prod
 from typing import Any
 
-from gemmule import naming, ops
+from gemmule import ops
+from gemmule.config import FLOATS
 from gemmule.errors import received
 from gemmule.layers.input import InputLayer
 from gemmule.layers.layer import Layer
 from gemmule.layers.serialization import deserialize, serialize
-from gemmule.layers.structure import Shape, SymbolicTensor, is_shape, map_tensors
-from gemmule.models.model import Model
+from gemmule.layers.structure import Shape, is_shape, map_tensors
+from gemmule.models.model import Model, numbered_labels
+from gemmule.ops.shapes import as_tensor
 from gemmule.scope import layer_scope
+from gemmule.symbolic import Node, SymbolicTensor, find, replace
 from gemmule.tensor import Tensor
 
 
@@ -43,12 +45,14 @@ class Sequential(Model):
         (2, 10)
     """
 
-    _untracked = Model._untracked | {"_stack"}
+    _untracked = Model._untracked | {"_stack", "_calls", "_start"}
 
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
+        self._start: SymbolicTensor | None = None  # the graph of the stack, once shapes are known
+        self._calls: list[Node] = []
         for layer in layers or ():
             self._append(layer)
         self._restack()
@@ -85,8 +89,8 @@ class Sequential(Model):
         return layer
 
     def _append(self, layer: Any) -> None:
-        if isinstance(layer, SymbolicTensor):
-            layer = layer.layer
+        if isinstance(layer, SymbolicTensor) and layer.node and isinstance(layer.node.operation, InputLayer):
+            layer = layer.node.operation
         _check_layer(layer)
         if layer.dtype != self.dtype:
             raise ValueError(
@@ -109,8 +113,8 @@ class Sequential(Model):
     def _set_input(self, layer: InputLayer) -> None:
         if self._stack or self._input_layer is not None:
             raise ValueError(
-                f'Sequential model "{self.name}" takes one Input, before all layers. Models with several inputs are '
-                f"subclasses of gm.Model.{received(layer=layer)}"
+                f'Sequential model "{self.name}" takes one Input, before all layers. A model with several inputs is '
+                f"gm.Model(inputs, outputs).{received(layer=layer)}"
             )
         self._input_layer = layer
 
@@ -119,6 +123,7 @@ class Sequential(Model):
         self.layer_names = tuple(layer.name for layer in self._stack)  # public: a recorded step depends on it
         self._built, self._build_shape, self._input_shape, self._output_shape = False, None, None, None
         self._forms = {}
+        self._forget_graph()
         if not self._stack:
             return
         if self._input_layer is not None:
@@ -126,11 +131,45 @@ class Sequential(Model):
         elif isinstance(self._stack[0], Model) and is_shape(self._stack[0]._build_shape or 0):
             self.build(self._stack[0]._build_shape)
 
+    def _forget_graph(self) -> None:
+        for node in self._calls:
+            node.operation._nodes.remove(node)
+        self._start, self._calls = None, []
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic input, in a list; for `gm.Model(model.inputs, ...)`."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs."""
+        return find(self.output)
+
+    @property
+    def input(self) -> SymbolicTensor:
+        """The symbolic tensor the first layer is called on."""
+        return self._known("symbolic input", self._start)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor the last layer gives."""
+        return self._calls[-1].outputs if self._calls else self._known("symbolic output", None)
+
+    input_structure, output_structure = input, output
+
+    @property
+    def input_names(self) -> list[str]:
+        """The name of the input layer."""
+        return [self.input.name]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the last layer."""
+        return [tensor.name for tensor in self.outputs]
+
     def _children(self) -> list[tuple[str, Layer]]:
-        found = dict(_stack_labels(self._stack))
-        held = {id(layer) for layer in found.values()}
-        found.update((label, layer) for label, layer in super()._children() if id(layer) not in held)
-        return [(label, layer) for label, layer in found.items() if not isinstance(layer, InputLayer)]
+        return self._with_attributes(numbered_labels(self._stack))
 
     @property
     def input_names(self) -> list[str]:  # type: ignore[override]
@@ -163,10 +202,13 @@ class Sequential(Model):
                 f'Sequential model "{self.name}" has an Input of shape {self._input_layer.batch_shape} and cannot be '
                 f"built for another one.{received(input_shape=input_shape)}"
             )
-        shape = tuple(input_shape)
+        self._forget_graph()
+        start = self._input_layer or InputLayer(batch_shape=input_shape, dtype=self.dtype, name=f"{self.name}_input")
+        x = self._start = start.output
         for layer in self._stack:
-            shape = _build_layer(layer, shape)
-        self._input_shape, self._output_shape = tuple(input_shape), shape
+            x = layer(x)
+            self._calls.append(layer._nodes[-1])
+        self._input_shape, self._output_shape = tuple(input_shape), replace(x, lambda tensor: tensor.shape)
 
     def _check_same_shape(self, input_shape: Any) -> None:
         if input_shape is not None and input_shape != self._build_shape:
@@ -196,14 +238,19 @@ class Sequential(Model):
             x = layer(x, training=training)
         return x
 
+    def _convert(self, value: Any) -> Tensor:
+        if self._input_layer is not None and self._input_layer.input_dtype not in FLOATS:
+            return as_tensor(value, self._input_layer.input_dtype)
+        return super()._convert(value)
+
     def _checked(self, inputs: Any) -> Tensor:
         if not self._stack:
             raise ValueError(f'Sequential model "{self.name}" has no layers. Call model.add(layer) first.')
         if not isinstance(inputs, Tensor):
             count = len(inputs)
             raise ValueError(
-                f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or subclass '
-                f"gm.Model.{received(shapes=map_tensors(lambda t: t.shape, inputs))}"
+                f'Sequential model "{self.name}" takes one input, but got {count}. Concatenate them, or write '
+                f"gm.Model(inputs, outputs).{received(shapes=map_tensors(lambda t: t.shape, inputs))}"
             )
         expected = self._build_shape
         if expected is None or _fits(inputs.shape, expected):
@@ -250,38 +297,8 @@ def _check_layer(layer: Any) -> None:
     if len(required) > 1:
         raise ValueError(
             f'A layer of a Sequential model has one input, but call() of "{layer.name}" requires '
-            f"{', '.join(required)}. Give the others defaults, or subclass gm.Model."
+            f"{', '.join(required)}. Give the others defaults, or write gm.Model(inputs, outputs)."
         )
-
-
-def _stack_labels(stack: list[Layer]) -> list[tuple[str, Layer]]:
-    """Names of layers that are the same whenever the same stack is made: automatic names are counted anew."""
-    taken = {layer._given_name for layer in stack}
-    counts: dict[str, int] = {}
-    labels = []
-    for layer in stack:
-        label = layer._given_name
-        while label is None or (label in taken and layer._given_name is None):
-            base = naming.snake_case(type(layer).__name__)
-            number = counts[base] = counts.get(base, -1) + 1
-            label = f"{base}_{number}" if number else base
-        labels.append((label, layer))
-    return labels
-
-
-def _build_layer(layer: Layer, shape: Any) -> Any:
-    """Builds a layer with all layers inside it, and returns the shape it gives."""
-    with layer_scope(layer.name):
-        if not layer._built:
-            layer.build(shape)
-        complete = all(inner._built for inner in layer._flatten_layers())
-        if complete and layer._output_shape is not None and layer._input_shape == shape:
-            return layer._output_shape
-        infer = layer.compute_output_shape if complete else partial(Layer.compute_output_shape, layer)
-        output_shape = infer(shape)
-    if layer._output_shape is None:
-        layer._input_shape, layer._output_shape = shape, output_shape
-    return output_shape
 
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:

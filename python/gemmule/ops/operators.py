@@ -9,6 +9,7 @@ import numpy as np
 
 from gemmule.autograd import is_tracked
 from gemmule.ops.registry import OPS
+from gemmule.symbolic import SymbolicTensor, is_symbolic
 from gemmule.tensor import Tensor
 
 _BINARY = {
@@ -63,6 +64,15 @@ def _refuse_under_tape(tensors: list[Tensor], function: str) -> None:
         )
 
 
+def _refuse_symbolic(arguments: Any, function: str) -> None:
+    if is_symbolic(arguments):
+        cure = f"Use gm.ops.{function}" if function in OPS else "Use functions of gm.ops"
+        raise TypeError(
+            f"numpy.{function} was called on a symbolic tensor, which has no values yet. {cure}: they become part of "
+            "the model."
+        )
+
+
 def _tensors_in(values: Any) -> list[Tensor]:
     if isinstance(values, Tensor):
         return [values]
@@ -84,22 +94,22 @@ def _to_numpy(values: Any) -> Any:
 def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     if method == "__call__" and not kwargs and ufunc.__name__ in _UFUNC_OPS:
         return OPS[_UFUNC_OPS[ufunc.__name__]](*inputs)
+    _refuse_symbolic((inputs, kwargs), ufunc.__name__)
     _refuse_under_tape(_tensors_in(inputs), ufunc.__name__)
     return getattr(ufunc, method)(*_to_numpy(inputs), **_to_numpy(kwargs))
 
 
 def _array_function(self: Tensor, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    _refuse_symbolic((args, kwargs), function.__name__)
     _refuse_under_tape(_tensors_in(args) + _tensors_in(kwargs), function.__name__)
     return function(*_to_numpy(args), **_to_numpy(kwargs))
 
 
 def install() -> None:
-    """Attaches the operators to `Tensor`."""
-    for python_name, name in {**_BINARY, **_COMPARE}.items():
-        setattr(Tensor, f"__{python_name}__", _forward(name))
-    for python_name, name in _BINARY.items():
-        setattr(Tensor, f"__r{python_name}__", _reflected(name))
-    others = {
+    """Attaches the operators to `Tensor` and to `SymbolicTensor`."""
+    methods: dict[str, Any] = {f"__{python}__": _forward(name) for python, name in {**_BINARY, **_COMPARE}.items()}
+    methods |= {f"__r{python}__": _reflected(name) for python, name in _BINARY.items()}
+    methods |= {
         "__neg__": lambda self: OPS["negative"](self),
         "__pos__": lambda self: self,
         "__abs__": lambda self: OPS["abs"](self),
@@ -109,5 +119,6 @@ def install() -> None:
         "__array_function__": _array_function,
         "__hash__": lambda self: id(self),  # defining __eq__ would clear it
     }
-    for python_name, function in others.items():
-        setattr(Tensor, python_name, function)
+    for kind in (Tensor, SymbolicTensor):
+        for name, method in methods.items():
+            setattr(kind, name, method)
