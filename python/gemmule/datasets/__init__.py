@@ -1,4 +1,4 @@
-"""Data sets for courses and examples, as NumPy arrays: Fashion-MNIST, MNIST and California housing.
+"""Data sets for courses and examples, as NumPy arrays: Fashion-MNIST, MNIST, CIFAR-10, housing.
 
 Each `load_data()` looks for the original files in the folder that the environment variable `GEMMULE_DATA_DIR` names,
 then in the download cache (`GEMMULE_CACHE_DIR`, by default `~/.cache/gemmule`), and downloads them at last, for which
@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["california_housing", "fashion_mnist", "mnist"]
+__all__ = ["california_housing", "cifar10", "fashion_mnist", "mnist"]
 
 
 def __getattr__(name: str) -> ModuleType:

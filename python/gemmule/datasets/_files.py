@@ -10,14 +10,15 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 DATA_VARIABLE = "GEMMULE_DATA_DIR"
 CACHE_VARIABLE = "GEMMULE_CACHE_DIR"
-_DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+Content = TypeVar("Content")
+DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def data_folder() -> Path | None:
     if not folder.is_dir():
         raise ValueError(
             f"The environment variable {DATA_VARIABLE} names no folder. Unset it, or let it name one with "
-            f"the folders fashion-mnist, mnist and housing. Received: {DATA_VARIABLE}={chosen!r}."
+            f"the folders fashion-mnist, mnist, cifar-10 and housing. Received: {DATA_VARIABLE}={chosen!r}."
         )
     return folder
 
@@ -92,10 +93,13 @@ def read(file: DataFile) -> bytes:
         ValueError: if the file is truncated or corrupt.
     """
     path = find(file)
-    if path is None:
-        return _download(file)
+    return download(file, unpack) if path is None else read_at(path, file, unpack)
+
+
+def read_at(path: Path, file: DataFile, reader: Callable[[Path, DataFile], Content]) -> Content:
+    """What `reader` makes of a file on this machine; its complaints are completed by what to do about them."""
     try:
-        return unpack(path, file)
+        return reader(path, file)
     except ValueError as error:
         cure = "Delete it" if cache_folder() in path.parents else "Replace it by the original, or delete it"
         raise ValueError(f"{error} {cure}, and call load_data() again: a missing file is downloaded.") from error
@@ -130,7 +134,7 @@ def _decompress(raw: BinaryIO, path: Path, limit: int) -> bytes:
     try:
         with opener(raw, "rb") as stream:
             return stream.read(limit + 1)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ValueError(f"The data file {str(path)!r} is truncated or corrupt: {error}.") from error
 
 
@@ -151,8 +155,8 @@ def _untar(raw: BinaryIO, path: Path, file: DataFile) -> bytes:
 # ---- Downloading -----------------------------------------------------------------------------------------------------
 
 
-def _download(file: DataFile) -> bytes:
-    """Fetches a file from the first mirror that has it, verifies it and puts it into the cache."""
+def download(file: DataFile, reader: Callable[[Path, DataFile], Content]) -> Content:
+    """Fetches a file from the first mirror that has it, verifies it by reading it and puts it into the cache."""
     pooch = _pooch(file)
     folder = cache_folder() / file.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,10 +164,10 @@ def _download(file: DataFile) -> bytes:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
         for number, url in enumerate(file.urls):
             try:
-                # The hash is of the decompressed bytes, so it is `unpack` that verifies, not pooch.
+                # The hash is of the decompressed bytes, so it is `reader` that verifies, not pooch.
                 name = f"{number}-{file.name}"
                 path = Path(pooch.retrieve(url, known_hash=None, fname=name, path=temporary))
-                content = unpack(path, file)
+                content = reader(path, file)
             except (OSError, ValueError) as error:  # the exceptions of requests are OSErrors
                 failures.append(f"{url}: {error}")
                 continue
