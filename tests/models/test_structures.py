@@ -521,3 +521,77 @@ def test_the_poisoned_input_is_named() -> None:
     kind[3] = np.inf
     with pytest.raises(NonFiniteError, match=r"first in row 3 of y\['price'\]"):
         model.fit(DICTS["x"], DICTS["y"] | {"price": kind}, shuffle=False, verbose=0)
+
+
+# ---- The functional API ----------------------------------------------------------------------------------------------
+
+
+def wide_and_deep(structure: type = list) -> gm.Model:
+    """Géron's network of two inputs and two outputs ("Hands-On Machine Learning", chapter 10)."""
+    gm.utils.clear_session()
+    gm.utils.set_random_seed(3)
+    wide, deep = gm.Input((3,), name="wide"), gm.Input((5,), name="deep")
+    hidden = gm.layers.Dense(8, activation="relu")(deep)
+    h = gm.ops.concatenate([wide, hidden], axis=-1)
+    price = gm.layers.Dense(1, name="price")(h)
+    kind = gm.layers.Dense(3, activation="softmax", name="kind")(hidden)
+    if structure is dict:
+        model = gm.Model({"wide": wide, "deep": deep}, {"price": price, "kind": kind})
+    else:
+        model = gm.Model(inputs=structure([wide, deep]), outputs=structure([price, kind]))
+    model.compile("adam", LOSSES, loss_weights={"price": 0.9, "kind": 0.1}, metrics={"kind": "accuracy"})
+    return model
+
+
+def test_functional_models_take_lists_tuples_and_dicts() -> None:
+    histories, weights = [], []
+    for structure in (list, tuple, dict):
+        for x in (DICTS["x"], LISTS["x"], tuple(LISTS["x"]), dict(reversed(DICTS["x"].items()))):
+            for y in (DICTS["y"], LISTS["y"], tuple(LISTS["y"])):
+                model = wide_and_deep(structure)
+                histories.append(model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0).history)
+                weights.append(model.get_weights())
+                assert type(model.predict(x)) is structure
+    names = {"loss", "price_loss", "kind_loss", "kind_accuracy"}
+    assert set(histories[0]) == names | {f"val_{name}" for name in names}
+    assert all(history == histories[0] for history in histories)
+    assert all(np.array_equal(a, b) for found in weights for a, b in zip(found, weights[0]))
+
+
+def test_a_nested_structure_of_inputs() -> None:
+    parts = [gm.Input((3,)), gm.Input((5,))]
+    x = gm.ops.concatenate(parts, axis=-1)
+    model = gm.Model({"both": parts}, gm.layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    model.fit({"both": [WIDE, DEEP]}, PRICE, verbose=0)
+    assert model.predict({"both": [WIDE, DEEP]}).shape == (N, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": WIDE}, "The model has 2 inputs (wide, deep), but x holds one array. " + IN_ORDER),
+        ({"x": [WIDE, DEEP, WIDE]}, "The model has 2 inputs (wide, deep), but x holds 3 arrays. " + IN_ORDER),
+        (
+            {"x": {"wide": WIDE}},
+            "x lacks the array of input 'deep'. The model has 2 inputs (wide, deep).",
+        ),
+        (
+            {"x": {"wide": WIDE, "deap": DEEP}},
+            "x has the key 'deap', but the model has no input of this name. Did you mean 'deep'? Known: deep, wide.",
+        ),
+        (
+            {"x": [DEEP, WIDE]},
+            'Model "functional" expects examples of shape (3,) for its input "wide", the batch in front. Feed data of '
+            "that shape, or change the Input of the model. Received: examples of shape (5,).",
+        ),
+        ({"y": PRICE}, f"{OUTPUTS}y is one array. {IN_ORDER}"),
+    ],
+)
+def test_complaints_of_functional_models(changes: dict, message: str) -> None:
+    model = wide_and_deep()
+    with pytest.raises(ValueError, match=exactly(message)):
+        model.fit(**(DICTS | changes), verbose=0)
+    if "x" in changes:
+        with pytest.raises(ValueError, match=exactly(message)):
+            model.predict(changes["x"])

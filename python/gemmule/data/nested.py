@@ -97,6 +97,11 @@ def is_dict(form: Form) -> bool:
     return isinstance(form, tuple) and form[0] == "dict"
 
 
+def has_inner(form: Form) -> bool:
+    """Whether there are structures inside the structure."""
+    return any(isinstance(part, tuple) for _, part in parts_of(form))
+
+
 def check_keys(argument: str, given: Sequence[Any], known: Sequence[str], what: str) -> None:
     """Refuses keys of a dict that name no input or output.
 
@@ -133,7 +138,7 @@ def check_inputs(form: Form, names: Sequence[str] | None) -> Form:
         return form
     count = len(labels("x", form))
     listed = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
-    if is_dict(form):
+    if is_dict(form) and not has_inner(form):
         given = dict(parts_of(form))
         check_keys("x", list(given), names, "input")
         missing = [name for name in names if given.get(name) is None]

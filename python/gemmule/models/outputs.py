@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gemmule.data.nested import Form, check_keys, is_dict, labels, parts_of, put_together, take_apart
+from gemmule.data.nested import Form, check_keys, has_inner, is_dict, labels, parts_of, put_together, take_apart
 from gemmule.errors import received
 
 
@@ -90,11 +90,11 @@ class Outputs(NamedTuple):
             )
         if is_dict(form):
             given = dict(parts_of(form))
-            if not _nested(form):
+            if not has_inner(form):
                 check_keys(argument, list(given), self.names, "output")
                 return [given.get(name) for name in self.names]
         parts = [part for _, part in parts_of(form)]
-        if _nested(form):
+        if has_inner(form):
             found = labels("", form)
             parts = list(range(len(found)))
         if len(parts) == count:
@@ -139,8 +139,3 @@ class Outputs(NamedTuple):
             f"{argument} needs one entry for each of the model's {self.listed}, as a list or a dict by name."
             f"{received(**{argument: value})}"
         )
-
-
-def _nested(form: Form) -> bool:
-    """Whether there are structures inside the structure."""
-    return any(isinstance(part, tuple) for _, part in parts_of(form))

@@ -158,26 +158,16 @@ class Sequential(Model):
 
     input_structure, output_structure = input, output
 
-    @property
-    def input_names(self) -> list[str]:
-        """The name of the input layer."""
-        return [self.input.name]
-
-    @property
-    def output_names(self) -> list[str]:
-        """The name of the last layer."""
-        return [tensor.name for tensor in self.outputs]
-
     def _children(self) -> list[tuple[str, Layer]]:
         return self._with_attributes(numbered_labels(self._stack))
 
     @property
-    def input_names(self) -> list[str]:  # type: ignore[override]
+    def input_names(self) -> list[str]:
         """The name of the only input."""
         return [self._input_layer.name if self._input_layer else "input"]
 
     @property
-    def output_names(self) -> list[str]:  # type: ignore[override]
+    def output_names(self) -> list[str]:
         """The name of the only output, that of the last layer."""
         return [self._stack[-1].name if self._stack else "output"]
 

@@ -37,14 +37,22 @@ class Trainer:
     C++ call for many batches. Override `train_step`, `test_step` or `compute_loss` to change what a step does.
     """
 
-    input_names: Sequence[str] | None = None  # of the inputs in order; None when `call` takes what it understands
-    output_names: Sequence[str] | None = None  # likewise; None when only `call` knows what it returns
     _compiled: Compiled | None = None
     _predictor: Predictor | None = None
     _forms: Mapping[Any, Outputs] = {}
     stop_training = False
     run_eagerly = False
     jit_compile: bool | str = "auto"
+
+    @property
+    def input_names(self) -> list[str] | None:
+        """Names of the inputs in order; `None` when only `call` knows what it takes."""
+        return None
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Names of the outputs in order; `None` when only `call` knows what it returns."""
+        return None
 
     def compile(
         self,
