@@ -6,6 +6,7 @@
 // With no dilation the taps of one kernel row are one run of KW·C numbers there.
 #include "conv2d_direct.h"
 
+#include "conv2d_tiles.h"
 #include "gemm_pack.h"
 
 namespace gemmule::GEMMULE_ISA {
@@ -15,13 +16,14 @@ namespace {
 constexpr int64_t kChain = 1280;     // about the length of one chain of sums
 constexpr int64_t kPositions = 384;  // of a unit: enough to use a panel of the kernel often
 constexpr int64_t kFewPositions = 56;
-constexpr int64_t kUnits = 8;         // units there should be at least, for threads
-constexpr int64_t kManyUnits = 16;    // and units wanted where they cost nothing
-constexpr int64_t kAliasing = 2048;   // bytes: pixels this far apart, or a multiple of it, meet in few sets of L1
-constexpr int64_t kShortRow = 256;    // bytes of a row of filters that is as good as packed
-constexpr int64_t kShortestTile = 6;  // rows below which a tile waits for its sums, or for the kernel
-constexpr int64_t kAhead = 16;        // rows of a panel to prefetch
-constexpr int64_t kAheadFar = 64;     // and of a kernel that is read once
+constexpr int64_t kUnits = 8;              // units there should be at least, for threads
+constexpr int64_t kManyUnits = 16;         // and units wanted where they cost nothing
+constexpr int64_t kAliasing = 2048;        // bytes: pixels this far apart, or a multiple of it, meet in few sets of L1
+constexpr int64_t kShortRow = 256;         // bytes of a row of filters that is as good as packed
+constexpr int64_t kShortestTile = 6;       // rows below which a tile waits for its sums, or for the kernel
+constexpr int64_t kOutInL2 = 1024 * 1024;  // bytes of y up to which it needs no fetching
+constexpr int64_t kAhead = 16;             // rows of a panel to prefetch
+constexpr int64_t kAheadFar = 64;          // and of a kernel that is read once
 #if defined(__AVX512F__)
 constexpr int64_t kFieldBytes = 320 * 1024;  // of x copied at a time: with a panel of the kernel it stays in L2
 constexpr double kRate = 80;                 // multiply-adds a nanosecond
@@ -51,20 +53,11 @@ DirectShape simplified(DirectShape s) {
   return s;
 }
 
-// The taps [first, last) of an output position that look at the image and not at the padding.
-struct TapRange {
-  int64_t first, last;
-  TapRange(int64_t start, int64_t dilation, int64_t taps, int64_t size)
-      : first(min(taps, max(0, ceil_div(-start, dilation)))), last(min(taps, ceil_div(size - start, dilation))) {
-    last = max(first, last);
-  }
-};
-
 // Which part of the taps of a row look at the image.
 double share_inside(const DirectShape& s) {
   int64_t inside = 0;
   for (int64_t ow = 0; ow < s.OW; ++ow) {
-    const TapRange taps(ow * s.SW - s.PL, s.DW, s.KW, s.W);
+    const TapRange taps = taps_inside(ow * s.SW - s.PL, s.DW, s.KW, s.W);
     inside += taps.last - taps.first;
   }
   return static_cast<double>(inside) / static_cast<double>(s.OW * s.KW);
@@ -88,20 +81,6 @@ Rows rows_for(const DirectShape& s) {
   const double by_images = s.OW * share_inside(s) * tiles_cost(s.N) / s.N;
   return s.N > 1 && by_images < 0.94 * cost ? Rows::images : rows;
 }
-
-int64_t span(int64_t count, int64_t stride, int64_t taps, int64_t dilation) {
-  return (count - 1) * stride + (taps - 1) * dilation + 1;
-}
-
-bool leaves(int64_t size, int64_t padding, int64_t span) { return padding > 0 || span - padding > size; }
-
-// Rows of x that `height` rows of y look at: those inside, where a tile can leave out the others.
-int64_t field_rows(const DirectPlan& p, int64_t height) {
-  const int64_t rows = span(height, p.shape.SH, p.shape.KH, p.shape.DH);
-  return p.rows == Rows::two_rows ? rows : min(rows, p.shape.H);
-}
-
-int64_t field_left(const DirectPlan& p) { return p.rows == Rows::images ? max(0, -p.shape.PL) : -p.shape.PL; }
 
 template <class T>
 bool must_copy(const DirectPlan& p) {
@@ -178,24 +157,17 @@ Packing packing_for(const DirectPlan& p) {
 
 // --- The kernel ----------------------------------------------------------------------------------------------------
 
-// Where the taps of a block of channels and a panel of filters lie.
-template <class T>
-struct PanelView {
-  const T* at;      // kh = kw = 0, first channel, first filter
-  int64_t channel;  // steps
-  int64_t row, column;
-};
-
 template <class T>
 PanelView<T> panel_in_place(const DirectPlan& p, const T* w, int64_t g, int64_t c, int64_t panel) {
   const KernelSteps& k = p.shape.w;
-  return {w + k.start + g * k.group + c * k.channel + panel * kTileColumns<T> * k.filter, k.channel, k.row, k.column};
+  return {w + k.start + g * k.group + c * k.channel + panel * kTileColumns<T> * k.filter, k.channel, k.row, k.column,
+          kAheadFar};
 }
 
 template <class T>
 PanelView<T> packed_view(const DirectPlan& p, const T* packed, int64_t channels) {
   constexpr int64_t C = kTileColumns<T>;
-  return {packed, C, p.shape.KW * channels * C, channels * C};
+  return {packed, C, p.shape.KW * channels * C, channels * C, kAhead};
 }
 
 template <class T>
@@ -227,206 +199,30 @@ void pack_shared(const DirectPlan& p, const T* w, int64_t first, int64_t last, T
   }
 }
 
-// --- The image -----------------------------------------------------------------------------------------------------
-
-struct Block {
-  int64_t n0, n1;    // images
-  int64_t oh0, oh1;  // rows of y
-  int64_t h0, h1;    // rows of x, which may lie outside it
-};
-
-Block block_at(const DirectPlan& p, int64_t index) {
+// What is copied after the channels from `c` of a block: its next channels, or the first ones of the following block.
+template <class T>
+Soon reads_after(const DirectPlan& p, const Block& b, const T* x, int64_t c, const Block& following) {
   const DirectShape& s = p.shape;
-  Block b;
-  b.n0 = index / p.row_blocks * p.images;
-  b.n1 = min(s.N, b.n0 + p.images);
-  b.oh0 = index % p.row_blocks * p.height;
-  b.oh1 = min(s.OH, b.oh0 + p.height);
-  b.h0 = b.oh0 * s.SH - s.PT;
-  b.h1 = b.h0 + span(b.oh1 - b.oh0, s.SH, s.KH, s.DH);
-  if (p.rows != Rows::two_rows) {
-    b.h0 = min(s.H, max(0, b.h0));
-    b.h1 = max(b.h0, min(s.H, b.h1));
-  }
-  return b;
+  if (s.x.row != s.W * s.x.column || s.x.image != s.H * s.x.row) return {};
+  const bool same = c + p.channels < s.C;
+  const Block& next = same ? b : following;
+  if (!same) c = -p.channels;
+  const int64_t h0 = min(s.H, max(next.h0, !same && next.n0 == b.n0 ? b.h1 : 0)), h1 = min(s.H, next.h1);
+  const int64_t first = next.n0 * s.H + h0, last = (next.n1 - 1) * s.H + h1;
+  if (last <= first) return {};
+  const int64_t bytes = min(p.channels, s.C - c - p.channels) * static_cast<int64_t>(sizeof(T)),
+                step = s.x.column * sizeof(T);
+  const char* const at = reinterpret_cast<const char*>(x + c + p.channels + first * s.x.row);
+  const int64_t pixels = (last - first) * s.W;
+  return bytes == step ? Soon{at, pixels * bytes / 64, 1, 0} : Soon{at, ceil_div(bytes, 64), pixels, step};
 }
-
-template <class T>
-void clear(T* to, int64_t count) {
-  __builtin_memset(to, 0, count * sizeof(T));
-}
-
-template <class T>
-void copy_pixels(T* to, int64_t to_step, const T* from, int64_t from_step, int64_t pixels, int64_t channels) {
-  if (to_step == channels && from_step == channels) {
-    __builtin_memcpy(to, from, pixels * channels * sizeof(T));
-    return;
-  }
-  for (int64_t i = 0; i < pixels; ++i) {
-    int64_t c = 0;
-    for (; c + kLanes<T> <= channels; c += kLanes<T>) store<T>(to + c, load(from + c));
-    if (c < channels) store_partial<T>(to + c, load_partial(from + c, channels - c), channels - c);
-    to += to_step;
-    from += from_step;
-  }
-}
-
-// The part of x that a block reads, with zeros where it leaves the image.
-template <class T>
-void copy_field(const DirectPlan& p, const Block& b, const T* x, int64_t channels, T* field) {
-  const DirectShape& s = p.shape;
-  const int64_t left = field_left(p), width = p.field_columns, pixel = p.field.column;
-  const int64_t before = min(width, max(0, -left)), after = max(before, min(width, s.W - left));
-  for (int64_t n = b.n0; n < b.n1; ++n) {
-    for (int64_t h = b.h0; h < b.h1; ++h) {
-      T* const row = field + (n - b.n0) * p.field.image + (h - b.h0) * p.field.row;
-      if (h < 0 || h >= s.H) {
-        clear(row, p.field.row);
-        continue;
-      }
-      clear(row, before * pixel);
-      copy_pixels(row + before * pixel, pixel, x + n * s.x.image + h * s.x.row + (left + before) * s.x.column,
-                  s.x.column, after - before, channels);
-      clear(row + after * pixel, (width - after) * pixel);
-    }
-  }
-}
-
-// --- A block -------------------------------------------------------------------------------------------------------
-
-// All that the tiles of one panel of filters and one block of channels share.
-template <class T>
-struct Tiles {
-  const DirectPlan& p;
-  const Block& b;
-  const T* x;  // pixel (0, 0) of the first image of the block, which need not exist
-  int64_t channels;
-  PanelView<T> w;
-  T* y;  // of the first filter of the panel
-  const T* residual;
-  int64_t filters;
-  bool first, last;  // block of channels
-  Epilogue<T> epilogue;
-  int64_t ahead;
-
-  void run() {
-    switch (p.rows) {
-      case Rows::columns:
-        return by_columns();
-      case Rows::two_images:
-        return by_two_images();
-      case Rows::two_rows:
-        return by_two_rows();
-      case Rows::images:
-        return by_images();
-    }
-  }
-
- private:
-  // One position or one row of y, many rows of the tile.
-  struct Place {
-    int64_t n, oh, ow;
-    int64_t rows;
-    int64_t a_stride, c_stride;
-    int64_t a_band = 0, c_band = 0;
-    bool banded = false;
-  };
-
-  void by_columns() {
-    for (int64_t oh = b.oh0; oh < b.oh1; ++oh)
-      for (int64_t n = b.n0; n < b.n1; ++n) row_of(n, oh);
-  }
-
-  void row_of(int64_t n, int64_t oh) {
-    const RowTiles tiles{0, p.shape.OW};
-    for (int64_t t = 0; t < tiles.count; ++t)
-      place({n, oh, tiles.at(t), tiles.at(t + 1) - tiles.at(t), p.shape.SW * p.field.column, p.shape.y.column});
-  }
-
-  void by_two_images() {
-    for (int64_t oh = b.oh0; oh < b.oh1; ++oh) {
-      int64_t n = b.n0;
-      for (; n + 2 <= b.n1; n += 2) two_rows_of(n, oh, p.field.image, p.shape.y.image);
-      if (n < b.n1) row_of(n, oh);
-    }
-  }
-
-  void by_two_rows() {
-    for (int64_t n = b.n0; n < b.n1; ++n) {
-      int64_t oh = b.oh0;
-      for (; oh + 2 <= b.oh1; oh += 2) two_rows_of(n, oh, p.shape.SH * p.field.row, p.shape.y.row);
-      if (oh < b.oh1) row_of(n, oh);
-    }
-  }
-
-  void two_rows_of(int64_t n, int64_t oh, int64_t a_band, int64_t c_band) {
-    place({n, oh, 0, p.shape.OW, p.shape.SW * p.field.column, p.shape.y.column, a_band, c_band, true});
-  }
-
-  void by_images() {
-    const RowTiles tiles{b.n0, b.n1};
-    for (int64_t oh = b.oh0; oh < b.oh1; ++oh)
-      for (int64_t ow = 0; ow < p.shape.OW; ++ow)
-        for (int64_t t = 0; t < tiles.count; ++t)
-          place({tiles.at(t), oh, ow, tiles.at(t + 1) - tiles.at(t), p.field.image, p.shape.y.image});
-  }
-
-  void place(const Place& at) {
-    const DirectShape& s = p.shape;
-    const int64_t h = at.oh * s.SH - s.PT, v = at.ow * s.SW - s.PL;
-    const TapRange rows =
-        p.rows == Rows::two_rows ? TapRange(0, s.DH, s.KH, s.KH * s.DH) : TapRange(h, s.DH, s.KH, s.H);
-    const TapRange columns =
-        p.rows == Rows::images ? TapRange(v, s.DW, s.KW, s.W) : TapRange(0, s.DW, s.KW, s.KW * s.DW);
-    TileJob<T> job;
-    job.K = channels;
-    job.a = x + (at.n - b.n0) * p.field.image + (h + rows.first * s.DH) * p.field.row +
-            (v + columns.first * s.DW) * p.field.column;
-    job.a_stride = at.a_stride;
-    job.a_band = at.a_band;
-    job.b_stride = w.channel;
-    job.b_ahead = ahead * w.channel;
-    job.taps = {rows.last - rows.first,
-                columns.last - columns.first,
-                s.DH * p.field.row,
-                s.DW * p.field.column,
-                w.row,
-                w.column};
-    if (job.taps.a_column == channels && w.column == channels * w.channel) {
-      job.K *= job.taps.columns;
-      job.taps.columns = 1;
-    }
-    const T* const panel = w.at + rows.first * w.row + columns.first * w.column;
-    const int64_t offset = at.n * s.y.image + at.oh * s.y.row + at.ow * s.y.column;
-    job.c_stride = at.c_stride;
-    job.c_band = at.c_band;
-    for (int64_t j = 0; j < filters; j += job.lanes) {
-      const Width width = width_for<T>(filters - j);
-      job.lanes = columns_of<T>(width, filters - j);
-      job.b = panel + j;
-      job.c = y + offset + j;
-      job.addend = first ? nullptr : job.c;
-      job.addend_stride = job.c_stride;
-      job.addend_band = job.c_band;
-      if (at.banded)
-        run_banded_tile(job, at.rows, width);
-      else
-        run_tile(job, Reading::by_rows, at.rows, width);
-    }
-    if (!last) return;
-    for (int64_t band = 0; band <= static_cast<int64_t>(at.banded); ++band) {
-      const int64_t place = offset + band * at.c_band;
-      if (residual) epilogue.residual = residual + place;
-      epilogue.finish(y + place, at.c_stride, 0, at.rows, 0, filters);
-    }
-  }
-};
 
 // Panels [first, last) of a group on a block.
 template <class T>
-void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const Block& b, int64_t first, int64_t last,
-              const T* packed, T* field, T* own) {
+void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const Block& b, const Block& following,
+              int64_t first, int64_t last, const T* packed, T* field, T* own) {
   const DirectShape& s = p.shape;
+  const bool far = s.N * s.OH * s.OW * s.G * s.O * static_cast<int64_t>(sizeof(T)) > kOutInL2;
   const auto at = [](const T* array, int64_t offset) { return array ? array + offset : nullptr; };
   for (int64_t c = 0; c == 0 || c < s.C; c += p.channels) {
     const int64_t channels = min(p.channels, s.C - c);
@@ -435,6 +231,9 @@ void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const 
       copy_field(p, b, x - b.n0 * s.x.image, channels, field);
       x = field - b.h0 * p.field.row - field_left(p) * p.field.column;
     }
+    Soon soon = p.copied ? reads_after(p, b, m.x + g * s.C, c, following) : Soon{};
+    const int64_t tiles = (last - first) * (b.n1 - b.n0) * (b.oh1 - b.oh0) * ceil_div(s.OW, kTileRows);
+    const int64_t soon_lines = soon.lines * soon.pieces / max(1, tiles) + 1;
     for (int64_t panel = first; panel < last; ++panel) {
       const int64_t o = panel * kTileColumns<T>, channel = g * s.O + o;
       PanelView<T> w = panel_in_place(p, m.w, g, c, panel);
@@ -447,19 +246,18 @@ void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const 
       const Epilogue<T> epilogue{at(m.bias, channel),  nullptr,
                                  p.activation,         static_cast<T>(p.alpha),
                                  at(m.scale, channel), at(m.shift, channel)};
-      Tiles<T>{p,
-               b,
-               x,
-               channels,
-               w,
-               m.y + channel,
-               at(m.residual, channel),
-               min(kTileColumns<T>, s.O - o),
-               c == 0,
-               c + channels >= s.C,
-               epilogue,
-               p.packing == Packing::none ? kAheadFar : kAhead}
-          .run();
+      const PanelJob<T> job{x,
+                            channels,
+                            w,
+                            m.y + channel,
+                            at(m.residual, channel),
+                            min(kTileColumns<T>, s.O - o),
+                            c == 0,
+                            c + channels >= s.C,
+                            epilogue,
+                            far,
+                            soon_lines};
+      Tiles<T>(p, b, job, soon).run();
     }
   }
 }
@@ -545,7 +343,9 @@ void direct_run(const DirectPlan& p, const DirectOperands<T>& m, const Units& u)
   int64_t unit = u.first;
   while (unit < u.last) {
     const int64_t cell = unit / p.splits, begin = cell * p.splits, end = min(u.last, begin + p.splits);
-    convolve(p, m, cell / blocks_of(p), block_at(p, cell % blocks_of(p)), p.panels * (unit - begin) / p.splits,
+    const int64_t index = cell % blocks_of(p);
+    const Block block = block_at(p, index), next = block_at(p, min(index + 1, blocks_of(p) - 1));
+    convolve(p, m, cell / blocks_of(p), block, next, p.panels * (unit - begin) / p.splits,
              p.panels * (end - begin) / p.splits, shared, field, own);
     unit = end;
   }
