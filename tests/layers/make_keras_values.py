@@ -20,9 +20,10 @@ def main() -> None:
         if not row.keras:
             continue
         layer = getattr(keras.layers, row.layer)(**row.kwargs)
-        x = rng.normal(size=(5, *row.input_shape)).astype(np.float32)
+        arrays = [rng.normal(size=(5, *shape)).astype(np.float32) for shape in row.input_shapes]
+        x = arrays if row.several else arrays[0]
         y = np.asarray(layer(x, training=False) if row.layer == "Dropout" else layer(x))
-        found |= {f"{row.id}/x": x, f"{row.id}/y": y}
+        found |= {f"{row.id}/x{i}": array for i, array in enumerate(arrays)} | {f"{row.id}/y": y}
         found |= {f"{row.id}/w{i}": w for i, w in enumerate(layer.get_weights())}
     np.savez_compressed(Path(__file__).parent / "keras_values.npz", **found)
 

@@ -15,7 +15,7 @@ class Row:
     Attributes:
         layer: name in `gm.layers`.
         kwargs: arguments.
-        input_shape: shape of one example.
+        input_shape: shape of one example; a tuple of shapes for a layer that is called on a list.
         output_shape: shape of what comes out for one example.
         weights: shapes of the weights.
         gradient: allowed relative error of the gradient.
@@ -26,7 +26,7 @@ class Row:
 
     layer: str
     kwargs: dict[str, Any] = field(default_factory=dict)
-    input_shape: tuple[int, ...] = (7,)
+    input_shape: tuple[Any, ...] = (7,)
     output_shape: tuple[int, ...] = (7,)
     weights: tuple[tuple[int, ...], ...] = ()
     gradient: float = SMOOTH
@@ -35,10 +35,20 @@ class Row:
     keras: bool = True
 
     @property
+    def several(self) -> bool:
+        """Whether the layer is called on a list of tensors."""
+        return any(isinstance(part, tuple) for part in self.input_shape)
+
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of one example of each input."""
+        return self.input_shape if self.several else (self.input_shape,)
+
+    @property
     def id(self) -> str:
         """A name for the test."""
         arguments = ",".join(f"{name}={value}" for name, value in self.kwargs.items())
-        shape = "x".join(map(str, self.input_shape))
+        shape = ",".join("x".join(map(str, one)) for one in self.input_shapes)
         return f"{self.layer}({arguments})-{shape}" + ("-training" if self.training else "")
 
 
@@ -47,6 +57,7 @@ def dense(units: int, features: int = 7, **kwargs: Any) -> dict[str, Any]:
     return {"layer": "Dense", "kwargs": {"units": units, **kwargs}, "output_shape": (units,), "weights": weights}
 
 
+MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 ROWS = [
     Row("InputLayer", {"shape": (7,)}, keras=False),
     Row(**dense(5)),
@@ -83,4 +94,21 @@ ROWS = [
     Row(
         "Dropout", {"rate": 0.4, "seed": 5, "noise_shape": (None, 1, None)}, (3, 4), (3, 4), training=True, keras=False
     ),
+    *[Row(name, {}, ((7,), (7,)), gradient=KINKED) for name in MERGES],
+    *[
+        Row(name, {}, ((5, 4, 3), (4, 3), (5, 1, 1)), (5, 4, 3), gradient=KINKED)
+        for name in MERGES
+        if name != "Subtract"
+    ],
+    Row("Subtract", {}, ((5, 4, 3), (4, 3)), (5, 4, 3)),
+    Row("Add", {}, ((7,),) * 5),
+    Row("Concatenate", {}, ((3,), (1,), (4,)), (8,)),
+    Row("Concatenate", {"axis": 1}, ((3, 2), (1, 2)), (4, 2)),
+    Row("Concatenate", {"axis": -2}, ((2, 3, 2), (2, 1, 2)), (2, 4, 2)),
+    Row("Dot", {"axes": 1}, ((5,), (5,)), (1,)),
+    Row("Dot", {"axes": 1, "normalize": True}, ((5,), (5,)), (1,)),
+    Row("Dot", {"axes": (2, 1)}, ((3, 4), (4, 5)), (3, 5)),
+    Row("Dot", {"axes": (1, 2)}, ((4, 3), (5, 4)), (3, 5)),
+    Row("Dot", {"axes": -1, "normalize": True}, ((3, 4), (4,)), (3,)),
+    Row("Dot", {"axes": (1, 2)}, ((4,), (2, 4, 3)), (2, 3)),
 ]

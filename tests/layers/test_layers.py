@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +25,18 @@ def make(row: Row, dtype: str = "float32") -> gm.layers.Layer:
     return getattr(gm.layers, row.layer)(**row.kwargs, dtype=dtype)
 
 
-def inputs_for(row: Row, dtype: str = "float32") -> np.ndarray:
-    return rng_for(row.id).normal(size=(BATCH, *row.input_shape)).astype(dtype)
+def inputs_for(row: Row, dtype: str = "float32") -> Any:
+    """An array, or a list of them."""
+    rng = rng_for(row.id)
+    return one_or_list(row, [rng.normal(size=(BATCH, *shape)).astype(dtype) for shape in row.input_shapes])
+
+
+def one_or_list(row: Row, values: list[Any]) -> Any:
+    return values if row.several else values[0]
+
+
+def each(function: Callable[[Any], Any], values: Any) -> Any:
+    return [function(value) for value in values] if isinstance(values, list) else function(values)
 
 
 def run(layer: gm.layers.Layer, x: object, training: bool) -> gm.Tensor:
@@ -35,14 +47,15 @@ def run(layer: gm.layers.Layer, x: object, training: bool) -> gm.Tensor:
     return layer(x, training=training)
 
 
-def value_and_gradients(layer: gm.layers.Layer, x: np.ndarray, training: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+def value_and_gradients(layer: gm.layers.Layer, x: Any, training: bool) -> tuple[np.ndarray, list[np.ndarray]]:
     """Output, and gradients of a weighted sum of it with respect to the input and the weights."""
-    tensor = as_tensor(x)
+    tensors = each(as_tensor, x)
+    watched = tensors if isinstance(tensors, list) else [tensors]
     with gm.GradientTape() as tape:
-        tape.watch(tensor)
-        y = run(layer, tensor, training)
+        tape.watch(watched)
+        y = run(layer, tensors, training)
     seed = rng_for("seed").normal(size=y.shape).astype(y.dtype)
-    gradients = tape.gradient(y, [tensor, *layer.trainable_weights], output_gradients=seed)
+    gradients = tape.gradient(y, [*watched, *layer.trainable_weights], output_gradients=seed)
     return y.numpy(), [g.numpy() for g in gradients]
 
 
@@ -51,7 +64,8 @@ def value_and_gradients(layer: gm.layers.Layer, x: np.ndarray, training: bool) -
 def test_shapes_and_weights(row: Row, dtype: str) -> None:
     layer = make(row, dtype)
     x = inputs_for(row, dtype)
-    assert layer.compute_output_shape((None, *row.input_shape)) == (None, *row.output_shape)
+    shapes = one_or_list(row, [(None, *shape) for shape in row.input_shapes])
+    assert layer.compute_output_shape(shapes) == (None, *row.output_shape)
     y = layer(x, training=row.training)
     assert y.shape == (BATCH, *row.output_shape)
     assert y.dtype == dtype
@@ -64,12 +78,25 @@ def test_shapes_and_weights(row: Row, dtype: str) -> None:
 
 @every_row
 def test_sequential_builds_it_at_once(row: Row) -> None:
-    if row.layer == "InputLayer":
-        pytest.skip("an Input before an Input")
+    if row.layer == "InputLayer" or row.several:
+        pytest.skip("an Input before an Input, or several inputs")
     model = gm.Sequential([gm.Input(row.input_shape), make(row)])
     assert model.built
     assert model.output_shape == (None, *row.output_shape)
     assert tuple(w.shape for w in model.weights) == row.weights
+
+
+@every_row
+def test_a_graph_builds_it_at_once(row: Row) -> None:
+    if row.layer == "InputLayer":
+        pytest.skip("an Input behind an Input")
+    inputs = [gm.Input(shape) for shape in row.input_shapes]
+    layer = make(row)
+    model = gm.Model(inputs, layer(one_or_list(row, inputs)))
+    assert model.output_shape == (None, *row.output_shape)
+    assert tuple(w.shape for w in model.weights) == row.weights
+    x = inputs_for(row)
+    np.testing.assert_array_equal(run(model, x, False).numpy(), run(layer, x, False).numpy())
 
 
 @every_row
@@ -92,13 +119,14 @@ def test_gradient_is_that_of_finite_differences(row: Row) -> None:
     y, gradients = value_and_gradients(layer, x, row.training)
     seed = rng_for("seed").normal(size=y.shape)
     rng = rng_for(row.id, "direction")
-    start = [x, *layer.get_weights()]
+    inputs = x if row.several else [x]
+    start = [*inputs, *layer.get_weights()]
     direction = [rng.normal(size=array.shape) for array in start]
 
     def moved(step: float) -> float:
         at = [array + step * d for array, d in zip(start, direction)]
-        layer.set_weights(at[1:])
-        return float((run(layer, at[0], row.training).numpy() * seed).sum())
+        layer.set_weights(at[len(inputs) :])
+        return float((run(layer, one_or_list(row, at), row.training).numpy() * seed).sum())
 
     step = 1e-5
     numeric = (moved(step) - moved(-step)) / (2 * step)
@@ -124,23 +152,23 @@ def test_examples_do_not_meet(row: Row) -> None:
     layer, x = make(row), inputs_for(row)
     whole = layer(x).numpy()
     for index in range(BATCH):
-        assert_close(layer(x[index : index + 1]).numpy()[0], whole[index], 1e-6)
+        assert_close(layer(each(lambda a, i=index: a[i : i + 1], x)).numpy()[0], whole[index], 1e-6)
 
 
 @every_row
 def test_integers_and_other_floats_are_converted(row: Row) -> None:
     layer = make(row)
-    x = np.round(inputs_for(row) * 3)
+    x = each(lambda a: np.round(a * 3), inputs_for(row))
     expected = layer(x).numpy()
-    np.testing.assert_array_equal(layer(x.astype(np.float64)).numpy(), expected)
+    np.testing.assert_array_equal(layer(each(lambda a: a.astype(np.float64), x)).numpy(), expected)
     if layer._wants_floats:
-        np.testing.assert_array_equal(layer(x.astype(np.int64)).numpy(), expected)
+        np.testing.assert_array_equal(layer(each(lambda a: a.astype(np.int64), x)).numpy(), expected)
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.keras], ids=[r.id for r in ROWS if r.keras])
 def test_values_are_those_of_keras(row: Row) -> None:
     with np.load(ORACLE) as oracle:
-        layer, x = make(row), oracle[f"{row.id}/x"]
+        layer, x = make(row), one_or_list(row, [oracle[f"{row.id}/x{i}"] for i in range(len(row.input_shapes))])
         layer(x)
         layer.set_weights([oracle[f"{row.id}/w{i}"] for i in range(len(row.weights))])
         assert_close(layer(x).numpy(), oracle[f"{row.id}/y"], 2e-6)
@@ -150,10 +178,9 @@ def train(row: Row, how: str) -> list[np.ndarray]:
     """Weights after some steps of a model with the layer in it."""
     gm.utils.clear_session()
     gm.utils.set_random_seed(1)
-    model = gm.Sequential(
-        [gm.Input((7,)), gm.layers.Dense(int(np.prod(row.input_shape))), gm.layers.Reshape(row.input_shape), make(row),
-         gm.layers.Flatten(), gm.layers.Dense(2)]
-    )  # fmt: skip
+    start = gm.Input((7,))
+    parts = [gm.layers.Reshape(shape)(gm.layers.Dense(int(np.prod(shape)))(start)) for shape in row.input_shapes]
+    model = gm.Model(start, gm.layers.Dense(2)(gm.layers.Flatten()(make(row)(one_or_list(row, parts)))))
     model.compile(gm.optimizers.SGD(0.01, momentum=0.9), "mse", run_eagerly=how == "eager")
     rng = rng_for("train")
     x, y = rng.normal(size=(44, 7)).astype(np.float32), rng.normal(size=(44, 2)).astype(np.float32)

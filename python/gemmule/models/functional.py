@@ -99,12 +99,12 @@ class Functional(Model):
         return self.output_structure
 
     @property
-    def input_names(self) -> list[str]:
+    def input_names(self) -> list[str]:  # type: ignore[override]
         """Names of the inputs: the keys if they were given as a dict, else those of their `Input`s."""
         return _names(self.input_structure, [layer.name for layer in self._graph.input_layers])
 
     @property
-    def output_names(self) -> list[str]:
+    def output_names(self) -> list[str]:  # type: ignore[override]
         """Names of the outputs: the keys if they were given as a dict, else those of the layers they come from."""
         return _names(self.output_structure, [tensor.name for tensor in self._graph.outputs])
 
