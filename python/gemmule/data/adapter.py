@@ -60,11 +60,8 @@ def dataset(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
     size = len(inputs[0])
     if size == 0:
         raise ValueError(f"x has no examples: its first dimension is 0.{received(x=inputs[0])}")
-    first = labels("x", x_form)[0]
-    for name, form, group in (("x", x_form, inputs), ("y", y_form, targets)):
-        for label, array in zip(labels(name, form), group):
-            if len(array) != size:
-                raise ValueError(_of_different_length(name, first, inputs[0], label, array))
+    if len(inputs) > 1 or targets:
+        _check_lengths(labels("x", x_form), inputs, labels("y", y_form), targets)
     w_form, parts = take_apart(sample_weight)
     weights = [_weights(label, part, size) for label, part in zip(labels("sample_weight", w_form), parts)]
     return Dataset(inputs, targets or None, weights or None, size, (x_form, y_form, w_form))
@@ -193,10 +190,12 @@ def _cure_of_dtype(name: str, kind: str) -> str:
     return f"If all elements are numbers of one shape: {name} = np.array({name}.tolist(), dtype='float32')."
 
 
-def _of_different_length(name: str, first: str, x: np.ndarray, label: str, other: np.ndarray) -> str:
-    who = "All inputs" if name == "x" else f"x and {name}"
-    shapes = received(**{f"{first}.shape": x.shape, f"{label}.shape": other.shape})
-    return f"{who} must have the same number of examples, their first dimension.{shapes}"
+def _check_lengths(names: list[str], inputs: list[np.ndarray], more: list[str], targets: list[np.ndarray]) -> None:
+    for who, labeled in (("All inputs", zip(names, inputs)), ("x and y", zip(more, targets))):
+        for label, array in labeled:
+            if len(array) != len(inputs[0]):
+                shapes = received(**{f"{names[0]}.shape": inputs[0].shape, f"{label}.shape": array.shape})
+                raise ValueError(f"{who} must have the same number of examples, their first dimension.{shapes}")
 
 
 def _weights(name: str, sample_weight: Any, size: int) -> np.ndarray:

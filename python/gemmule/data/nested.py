@@ -48,6 +48,8 @@ def take_apart(structure: Any) -> tuple[Form, list[Any]]:
     """
     if type(structure) is np.ndarray:  # the usual case, on the way of every prediction
         return ONE, [structure]
+    if structure is None:
+        return None, []
     leaves: list[Any] = []
 
     def visit(part: Any) -> Form:

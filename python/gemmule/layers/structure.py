@@ -82,11 +82,16 @@ def batch_shapes(structure: Any) -> Any:
 def attributes_of(owner: Any, kinds: tuple[type, ...], skip: frozenset[str]) -> Iterator[tuple[str, Any]]:
     """Objects of some kinds that an object holds, directly or in lists, tuples and dicts, with their paths."""
     for name, value in list(vars(owner).items()):  # another thread may add one
-        if name not in skip:
+        if type(value) not in _BARE and name not in skip:
             yield from _held(name, value, kinds)
 
 
+_BARE = frozenset({int, float, str, bool, type(None), np.dtype})  # they hold nothing: training asks often
+
+
 def _held(path: str, value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
+    if type(value) in _BARE:
+        return
     if isinstance(value, kinds):
         yield path, value
     elif isinstance(value, Mapping):

@@ -93,6 +93,10 @@ class Metric(Watched):
         """The value so far, a number or a tensor without dimensions. To be overridden."""
         raise NotImplementedError(f"{type(self).__name__} must define result(self).")
 
+    def current(self) -> float:
+        """The value so far for the logs."""
+        return float(self.result())
+
     def reset_state(self) -> None:
         """Starts anew."""
         for state in self._states:
@@ -157,6 +161,13 @@ class Mean(Metric):
         weights = broadcast_weights(sample_weight, values)
         flat = values.array.reshape(-1)
         execute("accumulate", [self._sums], [flat, None if weights is None else weights.array.reshape(-1)])
+
+    def current(self) -> float:
+        """The value so far for the logs; with batch callbacks it is asked for after every step."""
+        if type(self).result is not Mean.result:
+            return super().current()
+        total, count = self._sums.tolist()
+        return total / count if count else 0.0
 
     def result(self) -> Tensor:
         """The mean so far, float64."""

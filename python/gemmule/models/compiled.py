@@ -119,7 +119,7 @@ class Compiled:
         returned = {name: float(array[0]) for name, array in self._logs[self._training].items()}
         if returned and self._training not in self._tracked:
             return returned
-        return {name: float(metric.result()) for name, metric in self.named_metrics().items()} | returned
+        return {name: metric.current() for name, metric in self.named_metrics().items()} | returned
 
     @contextmanager
     def own_accumulators(self) -> Iterator[None]:
