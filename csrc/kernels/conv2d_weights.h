@@ -24,25 +24,25 @@ struct WeightsPlan {
   ConvShape s;
   int64_t has_dw, has_db;
   int64_t folded;
-  int64_t in_place;                               // dy is read where it lies
-  int64_t taps, tap_rows;                         // of one row of the kernel; entries of dw that one of them has
-  int64_t panels;                                 // of filters, in each group
-  int64_t image_cuts, row_cuts, column_cuts;      // the grid of blocks
-  int64_t images, rows, columns;                  // the largest block
-  int64_t x_rows, x_columns;                      // rows of x under a block, columns of each residue modulo SW
+  int64_t in_place;                           // dy is read where it lies
+  int64_t taps, tap_rows;                     // of one row of the kernel; entries of dw that one of them has
+  int64_t panels;                             // of filters, in each group
+  int64_t image_cuts, row_cuts, column_cuts;  // the grid of blocks
+  int64_t images, rows, columns;              // the largest block
+  int64_t x_rows, x_columns;                  // rows of x under a block, columns of each residue modulo SW
   int64_t slices;
 
   int64_t blocks() const { return image_cuts * row_cuts * column_cuts; }
   int64_t dw_size() const { return s.KH * s.KW * s.group_channels() * s.O; }
 };
 
-constexpr int64_t kBlockPositions = 256;        // output positions of one block: 32 KB of a panel of dy
-constexpr int64_t kFoldedChannels = 8;          // below: too few rows for a tile
-constexpr int64_t kReadInPlace = 2;             // tiles of a block that use a panel of dy, up to which it is not copied
-constexpr int64_t kSliceUnits = 16;             // units wanted of the first phase
-constexpr int64_t kSliceBytes = 4 << 20;        // memory for the slices' dw
-constexpr int64_t kSlicePositions = 512;        // of one slice at least
-constexpr int64_t kSliceSums = 4096;            // elements of one unit of the second phase
+constexpr int64_t kBlockPositions = 256;  // output positions of one block: 32 KB of a panel of dy
+constexpr int64_t kFoldedChannels = 8;    // below: too few rows for a tile
+constexpr int64_t kReadInPlace = 2;       // tiles of a block that use a panel of dy, up to which it is not copied
+constexpr int64_t kSliceUnits = 16;       // units wanted of the first phase
+constexpr int64_t kSliceBytes = 4 << 20;  // memory for the slices' dw
+constexpr int64_t kSlicePositions = 512;  // of one slice at least
+constexpr int64_t kSliceSums = 4096;      // elements of one unit of the second phase
 
 template <class T>
 WeightsPlan weights_plan(const ConvShape& s, bool has_dw, bool has_db) {
@@ -125,8 +125,7 @@ inline WeightsBlock weights_block(const WeightsPlan& p, int64_t index) {
   const int64_t w = index % p.column_cuts, h = index / p.column_cuts % p.row_cuts;
   const int64_t n = index / p.column_cuts / p.row_cuts;
   const int64_t n0 = s.N * n / p.image_cuts, oh0 = s.OH * h / p.row_cuts, ow0 = s.OW * w / p.column_cuts;
-  return {n0,  s.N * (n + 1) / p.image_cuts - n0,
-          oh0, s.OH * (h + 1) / p.row_cuts - oh0,
+  return {n0,  s.N * (n + 1) / p.image_cuts - n0,   oh0, s.OH * (h + 1) / p.row_cuts - oh0,
           ow0, s.OW * (w + 1) / p.column_cuts - ow0};
 }
 
