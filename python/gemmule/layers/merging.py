@@ -11,7 +11,7 @@ import numpy as np
 from gemmule import ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import Shape
+from gemmule.layers.structure import Shape, is_shape
 from gemmule.scope import where
 from gemmule.tensor import Tensor
 
@@ -25,7 +25,7 @@ class _Merge(Layer):
     _most: int | None = None
 
     def _check_list(self, inputs: Any) -> None:
-        count = len(inputs) if isinstance(inputs, (list, tuple)) else 0
+        count = len(inputs) if isinstance(inputs, (list, tuple)) and not is_shape(inputs) else 0
         if count >= self._fewest and (self._most is None or count <= self._most):
             return
         number = f"{self._fewest}" if self._most == self._fewest else f"at least {self._fewest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,4 +43,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Lay
     name = config["class_name"]
     if name not in known:
         raise ValueError(f"Unknown layer class {name!r}; pass your own in custom_objects.{did_you_mean(name, known)}")
-    return known[name].from_config(dict(config["config"]))
+    make: Any = known[name].from_config
+    if custom_objects and "custom_objects" in inspect.signature(make).parameters:  # models, for the layers in them
+        return make(dict(config["config"]), custom_objects=custom_objects)
+    return make(dict(config["config"]))

@@ -10,6 +10,7 @@ from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import leaves, map_shapes
 from gemmule.models.graph import Graph
+from gemmule.models.graph_config import graph_to_config
 from gemmule.models.model import Model, numbered_labels
 from gemmule.models.sequential import _cure, _fits
 from gemmule.ops.shapes import as_tensor
@@ -99,12 +100,12 @@ class Functional(Model):
         return self.output_structure
 
     @property
-    def input_names(self) -> list[str]:  # type: ignore[override]
+    def input_names(self) -> list[str]:
         """Names of the inputs: the keys if they were given as a dict, else those of their `Input`s."""
         return _names(self.input_structure, [layer.name for layer in self._graph.input_layers])
 
     @property
-    def output_names(self) -> list[str]:  # type: ignore[override]
+    def output_names(self) -> list[str]:
         """Names of the outputs: the keys if they were given as a dict, else those of the layers they come from."""
         return _names(self.output_structure, [tensor.name for tensor in self._graph.outputs])
 
@@ -191,6 +192,13 @@ class Functional(Model):
             return self._output_shape
         results = iter(self._graph.run(stand_ins, infer=True))
         return replace(self.output_structure, lambda _: next(results).shape)
+
+    # ---- Configuration ---------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Classes and arguments of all layers, and how they are connected."""
+        graph = graph_to_config(self._graph, self.input_structure, self.output_structure)
+        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, **graph}
 
 
 class _Shape(tuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gemmule import naming
@@ -121,6 +121,27 @@ class Model(Trainer, Layer):
                     f"{layer.dtype}. Leave out dtype= of the layers, and call gm.config.set_floatx({layer.dtype!r}) "
                     "before making the model if you want that type for all."
                 )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Any:
+        """A model, with fresh weights, from what `get_config` returned.
+
+        Args:
+            config: the configuration.
+            custom_objects: the caller's own classes of layers, by name.
+
+        Raises:
+            ValueError: for an unknown class, or a graph with a cycle or with missing layers.
+        """
+        if not {"layers", "input_layers", "output_layers"} <= set(config):
+            return cls(**config)
+        from gemmule.models.graph_config import graph_from_config
+
+        inputs, outputs = graph_from_config(config, custom_objects)
+        model: Any = cls(inputs, outputs, dtype=config.get("dtype"), name=config.get("name"))
+        if not config.get("trainable", True):
+            model._trainable = False
+        return model
 
     # ---- Weights on disk -------------------------------------------------------------------------------------------
 

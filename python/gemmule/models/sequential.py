@@ -149,12 +149,22 @@ class Sequential(Model):
     @property
     def input(self) -> SymbolicTensor:
         """The symbolic tensor the first layer is called on."""
-        return self._known("symbolic input", self._start)
+        if self._start is None:
+            raise self._no_graph("input")
+        return self._start
 
     @property
     def output(self) -> Any:
         """The symbolic tensor the last layer gives."""
-        return self._calls[-1].outputs if self._calls else self._known("symbolic output", None)
+        if not self._calls:
+            raise self._no_graph("output")
+        return self._calls[-1].outputs
+
+    def _no_graph(self, what: str) -> AttributeError:
+        return AttributeError(
+            f'Sequential model "{self.name}" has no symbolic {what} yet, because it does not know the shape of its '
+            "input. Begin it with gm.Input(...), or call it on data first."
+        )
 
     input_structure, output_structure = input, output
 
@@ -267,8 +277,7 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Any:
         """A model, with fresh weights, from what `get_config` returned."""
-        objects: dict[str, type[Layer]] = {"Sequential": Sequential, **(custom_objects or {})}
-        model = cls([deserialize(layer, objects) for layer in config["layers"]], name=config.get("name"))
+        model = cls([deserialize(layer, custom_objects) for layer in config["layers"]], name=config.get("name"))
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         if not config.get("trainable", True):

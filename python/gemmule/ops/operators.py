@@ -66,10 +66,9 @@ def _refuse_under_tape(tensors: list[Tensor], function: str) -> None:
 
 def _refuse_symbolic(arguments: Any, function: str) -> None:
     if is_symbolic(arguments):
-        cure = f"Use gm.ops.{function}" if function in OPS else "Use functions of gm.ops"
+        cure = f"Use gm.ops.{function}, which becomes" if function in OPS else "Use functions of gm.ops, which become"
         raise TypeError(
-            f"numpy.{function} was called on a symbolic tensor, which has no values yet. {cure}: they become part of "
-            "the model."
+            f"numpy.{function} was called on a symbolic tensor, which has no values yet. {cure} part of the model."
         )
 
 
