@@ -81,30 +81,79 @@ struct Conv2dBackwardInput {
   }
 };
 
+namespace {
+
+// dw by Winograd's way or directly. In the first case `direct` makes db alone, beside the first phases of the other.
+struct WeightsArgs {
+  WeightsPlan direct;
+  int64_t by_winograd;
+  WinogradPlan winograd;
+};
+
+// No dw, no shape of a kernel: what sums dy (N, OH, OW, O) looks at one tap.
+ConvShape sums_shape(const Call& call, int dy) {
+  ConvShape s{};
+  s.N = call.dim(dy, 0);
+  s.H = s.OH = call.dim(dy, 1);
+  s.W = s.OW = call.dim(dy, 2);
+  s.C = s.O = call.dim(dy, 3);
+  s.KH = s.KW = s.SH = s.SW = s.DH = s.DW = s.G = 1;
+  return s;
+}
+
+}  // namespace
+
 // dw (KH, KW, C/G, O)?, db (O)? | x (N, H, W, C), dy (N, OH, OW, O)
 template <class T>
 struct Conv2dBackwardWeights {
-  using Args = WeightsPlan;
+  using Args = WeightsArgs;
 
   static Args prepare(const Call& call) {
-    if (call.present(0)) return weights_plan<T>(conv_shape(call, 2, 0, 3), true, call.present(1));
-    // No dw, no shape of a kernel: what sums dy looks at no tap.
-    ConvShape s{};
-    s.N = call.dim(3, 0);
-    s.H = s.OH = call.dim(3, 1);
-    s.W = s.OW = call.dim(3, 2);
-    s.C = s.O = call.dim(3, 3);
-    s.KH = s.KW = s.SH = s.SW = s.DH = s.DW = s.G = 1;
-    return weights_plan<T>(s, false, call.present(1));
+    const bool has_db = call.present(1);
+    if (!call.present(0)) return {weights_plan<T>(sums_shape(call, 3), false, has_db), false, {}};
+    const ConvShape s = conv_shape(call, 2, 0, 3);
+    if constexpr (sizeof(T) == sizeof(float))
+      if (const int64_t tile = winograd_tile(s, WinogradPass::backward_weights, call.integer("winograd")))
+        return {weights_plan<T>(sums_shape(call, 3), false, has_db), true,
+                winograd_plan(s, WinogradPass::backward_weights, tile)};
+    return {weights_plan<T>(s, true, has_db), false, {}};
   }
-  static int phases(const Args& args) { return weights_phases(args); }
-  static int64_t units(const Args& args, int phase) { return weights_units(args, phase); }
-  static int64_t shared_bytes(const Args& args) { return weights_shared_bytes<T>(args); }
-  static int64_t local_bytes(const Args& args) { return weights_local_bytes<T>(args); }
-  static double cost(const Args& args) { return weights_cost<T>(args); }
+  static int phases(const Args& args) {
+    return args.by_winograd ? winograd_phases(args.winograd) : weights_phases(args.direct);
+  }
+  static int64_t units(const Args& args, int phase) {
+    return args.by_winograd ? sum_units(args, phase) + winograd_units(args.winograd, phase)
+                            : weights_units(args.direct, phase);
+  }
+  static int64_t shared_bytes(const Args& args) {
+    return args.by_winograd ? sum_bytes(args) + winograd_shared_bytes(args.winograd)
+                            : weights_shared_bytes<T>(args.direct);
+  }
+  static int64_t local_bytes(const Args& args) {
+    const int64_t direct = weights_local_bytes<T>(args.direct);
+    return args.by_winograd ? max(direct, winograd_local_bytes(args.winograd)) : direct;
+  }
+  static double cost(const Args& args) {
+    return weights_cost<T>(args.direct) + (args.by_winograd ? winograd_cost(args.winograd) : 0);
+  }
   static void run(T* dw, T* db, const T* x, const T* dy, const Args& args, const Units& u) {
-    weights_run<T>(args, dw, db, x, dy, u);
+    if (!args.by_winograd) return weights_run<T>(args.direct, dw, db, x, dy, u);
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const int64_t sums = sum_units(args, u.phase);  // they come first
+      if (u.first < sums)
+        weights_run<T>(args.direct, nullptr, db, x, dy, {u.first, min(sums, u.last), u.phase, u.shared, u.local});
+      if (u.last <= sums) return;
+      void* const behind = static_cast<char*>(u.shared) + sum_bytes(args);
+      winograd_run_weights(args.winograd, dw, x, dy, {max(u.first - sums, 0), u.last - sums, u.phase, behind, u.local});
+    }
   }
+
+ private:
+  static int64_t sum_units(const Args& args, int phase) {
+    const bool any = args.direct.has_db && phase < weights_phases(args.direct);
+    return any ? weights_units(args.direct, phase) : 0;
+  }
+  static int64_t sum_bytes(const Args& args) { return round_up(weights_shared_bytes<T>(args.direct), 64); }
 };
 
 template <class T>

@@ -115,6 +115,46 @@ def dense(rows: int, bias: bool, residual: bool) -> Callable[[np.random.Generato
     return operands
 
 
+def convolution(
+    kernel: str, image: tuple[int, ...], filters: int, padding: tuple[int, int, int, int]
+) -> Callable[[np.random.Generator, str], Operands]:
+    """A 3x3 convolution, or one of its gradients, with everything that can be fused."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        def normal(*shape: int) -> np.ndarray:
+            return rng.standard_normal(shape).astype(dtype)
+
+        images, height, width, channels = image
+        x, w = normal(*image), normal(3, 3, channels, filters) / np.asarray(3 * np.sqrt(channels), dtype)
+        dy = normal(images, height + sum(padding[:2]) - 2, width + sum(padding[2:]) - 2, filters)
+        if kernel == "conv2d_forward":
+            return [np.empty_like(dy)], [x, w, normal(filters), normal(filters), normal(filters), dy]
+        if kernel == "conv2d_backward_input":
+            return [np.empty_like(x)], [dy, w, normal(channels)]
+        return [np.empty_like(w), np.empty(filters, dtype)], [x, dy]
+
+    return operands
+
+
+def winograd_rows(kernel: str) -> list[Row]:
+    """Shapes where Winograd's method wins on every level: whole tiles and parts of them, odd channels, paddings."""
+    ending = {} if kernel == "conv2d_backward_weights" else {"activation": "leaky_relu", "alpha": 0.3}
+    return [
+        Row(kernel, convolution(kernel, image, filters, padding),
+            {"strides": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1, "winograd": tile, **ending},
+            tag=f"{tag}-winograd-{tile}", tolerance={"float32": error, "float64": 1e-13})
+        for tag, image, filters, padding in WINOGRAD_SHAPES
+        for tile, error in ((2, 2e-6), (4, 5e-6))
+    ]  # fmt: skip
+
+
+WINOGRAD_SHAPES = [
+    ("whole", (4, 12, 12, 64), 64, (1, 1, 1, 1)),
+    ("odd", (3, 13, 11, 75), 83, (1, 1, 1, 1)),
+    ("valid", (2, 23, 19, 72), 80, (0, 0, 0, 0)),
+    ("wide", (4, 11, 9, 80), 70, (3, 4, 0, 3)),
+    ("flat", (3, 4, 50, 64), 96, (1, 1, 2, 0)),
+]
 SUMS = {"float32": 3e-6, "float64": 1e-14}
 ROWS = [
     Row("sgd_step", lambda rng, d: sgd(rng, d, momentum=False), {"nesterov": False}, tag="plain"),
@@ -164,4 +204,6 @@ ROWS = [
             (1, True, False, "relu"), (19, False, True, "linear"), (211, True, True, "relu")
         )
     ),
+    *(row for kernel in ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weights")
+      for row in winograd_rows(kernel)),
 ]  # fmt: skip
