@@ -53,6 +53,20 @@ DirectShape simplified(DirectShape s) {
   return s;
 }
 
+// Small groups are taken together: the channels of a few vectors become one group.
+template <class T>
+void join_groups(DirectPlan& p) {
+  DirectShape& s = p.shape;
+  p.group_size = grouped_tile_size<T>(s.C, s.O, s.G);
+  if (p.group_size == 0) return;
+  const int64_t all = s.G * s.C;
+  int64_t joined = 4 * kLanes<T>;
+  while (all % joined != 0) joined -= kLanes<T>;
+  s.w.group *= joined / s.C;
+  s.C = s.O = joined;
+  s.G = all / joined;
+}
+
 // Which part of the taps of a row look at the image.
 double share_inside(const DirectShape& s) {
   int64_t inside = 0;
@@ -70,11 +84,11 @@ double tiles_cost(int64_t n) {
 }
 
 // The cheapest kind of tile.
-Rows rows_for(const DirectShape& s) {
+Rows rows_for(const DirectShape& s, bool banded) {
   if (s.OW == 0 || s.N == 0) return Rows::columns;
   Rows rows = Rows::columns;
   double cost = tiles_cost(s.OW);
-  if (s.OW <= kBandRows && (s.N > 1 || s.OH > 1)) {
+  if (banded && s.OW <= kBandRows && (s.N > 1 || s.OH > 1)) {
     rows = s.N > 1 ? Rows::two_images : Rows::two_rows;
     cost = tiles_cost(2 * s.OW) / 2;
   }
@@ -150,6 +164,7 @@ template <class T>
 Packing packing_for(const DirectPlan& p) {
   const DirectShape& s = p.shape;
   const bool rows_lie = s.w.filter == 1;
+  if (p.group_size > 0) return rows_lie ? Packing::none : Packing::shared;
   if (rows_lie && s.w.channel * static_cast<int64_t>(sizeof(T)) <= kShortRow) return Packing::none;
   if (blocks_of(p) > 1) return Packing::shared;
   return rows_lie && s.N * s.OH * s.OW <= kTileRows ? Packing::none : Packing::own;
@@ -188,9 +203,32 @@ void pack_kernel_row(const DirectPlan& p, const T* w, int64_t g, int64_t c, int6
                  transposed ? k.filter : k.channel, transposed, channels, filters);
 }
 
+// The kernel of small groups: packed[kh][kw][channel of a group][filter of all groups].
+template <class T>
+PanelView<T> packed_groups(const DirectPlan& p, const T* packed, int64_t filter) {
+  const int64_t filters = p.shape.G * p.shape.O;
+  return {packed + filter, filters, p.shape.KW * p.group_size * filters, p.group_size * filters, kAhead};
+}
+
+template <class T>
+void pack_groups(const DirectPlan& p, const T* w, int64_t kh, T* packed) {
+  const KernelSteps& k = p.shape.w;
+  const int64_t size = p.group_size, filters = p.shape.G * p.shape.O, group = k.group * size / p.shape.O;
+  const PanelView<T> to = packed_groups<T>(p, packed, 0);
+  for (int64_t kw = 0; kw < p.shape.KW; ++kw)
+    for (int64_t c = 0; c < size; ++c)
+      for (int64_t o = 0; o < filters; ++o)
+        packed[kh * to.row + kw * to.column + c * to.channel + o] =
+            w[k.start + kh * k.row + kw * k.column + c * k.channel + o / size * group + o % size * k.filter];
+}
+
 // Units of one kernel row of a panel.
 template <class T>
 void pack_shared(const DirectPlan& p, const T* w, int64_t first, int64_t last, T* packed) {
+  if (p.group_size > 0) {
+    for (int64_t kh = first; kh < last; ++kh) pack_groups(p, w, kh, packed);
+    return;
+  }
   for (int64_t unit = first; unit < last; ++unit) {
     const int64_t kh = unit % p.shape.KH, panel = unit / p.shape.KH % p.panels, rest = unit / p.shape.KH / p.panels;
     const int64_t g = rest / p.channel_blocks, c = rest % p.channel_blocks * p.channels;
@@ -241,12 +279,13 @@ void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const 
         for (int64_t kh = 0; kh < s.KH; ++kh) pack_kernel_row(p, m.w, g, c, channels, panel, kh, own);
         w = packed_view<T>(p, own, channels);
       } else if (p.packing == Packing::shared) {
-        w = packed_view<T>(p, packed + packed_offset<T>(p, g, c, channels, panel), channels);
+        w = p.group_size > 0 ? packed_groups<T>(p, packed, channel)
+                             : packed_view<T>(p, packed + packed_offset<T>(p, g, c, channels, panel), channels);
       }
       const Epilogue<T> epilogue{at(m.bias, channel),  nullptr,
                                  p.activation,         static_cast<T>(p.alpha),
                                  at(m.scale, channel), at(m.shift, channel)};
-      const PanelJob<T> job{x,
+      const PanelJob<T> job{p.group_size > 0 ? x + o : x,
                             channels,
                             w,
                             m.y + channel,
@@ -291,12 +330,13 @@ template <class T>
 DirectPlan direct_plan(const DirectShape& shape) {
   DirectPlan p{};
   p.shape = simplified(shape);
+  join_groups<T>(p);
   const DirectShape& s = p.shape;
-  const int64_t cuts = max(1, ceil_div(s.KH * s.KW * s.C, kChain));
+  const int64_t cuts = p.group_size > 0 ? 1 : max(1, ceil_div(s.KH * s.KW * s.C, kChain));
   p.channels = cuts == 1 ? s.C : min(s.C, round_up(ceil_div(s.C, cuts), 16));
   p.channel_blocks = max(1, ceil_div(s.C, max(1, p.channels)));
   p.panels = ceil_div(s.O, kTileColumns<T>);
-  p.rows = rows_for(s);
+  p.rows = rows_for(s, p.group_size == 0);
   lay_field<T>(p);
   lay_blocks<T>(p);
   p.packing = packing_for<T>(p);
@@ -308,6 +348,7 @@ int direct_phases(const DirectPlan& p) { return p.packing == Packing::shared ? 2
 
 template <class T>
 int64_t direct_units(const DirectPlan& p, int phase) {
+  if (p.packing == Packing::shared && phase == 0 && p.group_size > 0) return p.shape.KH;
   if (p.packing == Packing::shared && phase == 0) return p.shape.G * p.channel_blocks * p.panels * p.shape.KH;
   return p.shape.OW == 0 || p.shape.O == 0 ? 0 : p.shape.G * blocks_of(p) * p.splits;
 }
@@ -315,6 +356,7 @@ int64_t direct_units(const DirectPlan& p, int phase) {
 template <class T>
 int64_t direct_shared_bytes(const DirectPlan& p) {
   if (p.packing != Packing::shared) return 0;
+  if (p.group_size > 0) return p.shape.KH * p.shape.KW * p.group_size * p.shape.G * p.shape.O * sizeof(T);
   return p.shape.G * p.panels * panel_size<T>(p, p.shape.C) * static_cast<int64_t>(sizeof(T));
 }
 
@@ -328,7 +370,8 @@ template <class T>
 double direct_cost(const DirectPlan& p) {
   const DirectShape& s = p.shape;
   const double positions = static_cast<double>(s.N) * s.OH * s.OW * s.G;
-  const double filters = round_up(s.O, kLanes<T>), kernel = static_cast<double>(s.KH * s.KW * s.C);
+  const double filters = round_up(s.O, kLanes<T>),
+               kernel = static_cast<double>(s.KH * s.KW * (p.group_size > 0 ? p.group_size : s.C));
   const double bytes = (positions * s.O + static_cast<double>(s.N) * s.H * s.W * s.G * s.C) * sizeof(T);
   return 100 + positions * filters * kernel * (sizeof(T) / 4) / kRate + bytes / 30 +
          kernel * s.O * s.G * sizeof(T) / 30;

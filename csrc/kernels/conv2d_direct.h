@@ -57,6 +57,7 @@ struct DirectPlan {
   DirectShape shape;
   Rows rows;
   Packing packing;
+  int64_t group_size;                // of small groups (conv2d_groups.h), several of which `shape` takes for one; or 0
   int64_t channels, channel_blocks;  // how C is cut
   int64_t panels, splits;            // panels of filters, and parts they are divided into for threads
   int64_t images, image_blocks;      // how N is cut

@@ -1,6 +1,7 @@
 // The tiles of one block of y, one panel of filters and one block of channels (conv2d_direct.h).
 #pragma once
 #include "conv2d_field.h"
+#include "conv2d_groups.h"
 #include "gemm_tile.h"
 
 namespace gemmule::GEMMULE_ISA {
@@ -151,13 +152,16 @@ class Tiles {
     soon.fetch(q.soon_lines);
     job.a = a;
     for (int64_t j = 0; j < q.filters; j += job.lanes) {
-      const Width width = width_for<T>(q.filters - j);
+      const Width width = p.group_size > 0 ? Width::one_vector : width_for<T>(q.filters - j);
       job.lanes = columns_of<T>(width, q.filters - j);
       job.b = from + j;
       job.c = q.y + offset + j;
       set_addend(j);
       if (q.far) fetch_y(rows, bands);
-      if (bands == 2)
+      if (p.group_size > 0) {
+        job.a = a + j;
+        run_grouped_tile(job, rows, p.group_size);
+      } else if (bands == 2)
         run_banded_tile(job, rows, width);
       else
         run_tile(job, Reading::by_rows, rows, width);
