@@ -6,6 +6,7 @@
 // With no dilation the taps of one kernel row are one run of KW·C numbers there.
 #include "conv2d_direct.h"
 
+#include "conv2d_planar.h"
 #include "conv2d_tiles.h"
 #include "gemm_pack.h"
 
@@ -151,6 +152,30 @@ void lay_blocks(DirectPlan& p) {
     p.images += group;
   p.image_blocks = ceil_div(s.N, p.images);
   if (p.copied) p.field.image = image_step<T>(p, p.height);
+}
+
+// The same for few filters: one image, its channels as planes (steps: row, and column from plane to plane).
+template <class T>
+void lay_planes(DirectPlan& p) {
+  const DirectShape& s = p.shape;
+  constexpr int64_t bytes = sizeof(T), line = 64 / bytes;
+  const int64_t wanted = max(kFewPositions, min(2 * kPositions, s.N * s.OH * s.OW * s.G / kUnits));
+  p.rows = Rows::columns;
+  p.packing = Packing::none;
+  p.splits = p.images = 1;
+  p.image_blocks = s.N;
+  p.field.row = s.OW + (s.KW - 1) * s.DW;
+  p.height = max(1, min(s.OH, ceil_div(wanted, s.OW)));
+  while (p.height > 1 && s.C * span(p.height, s.SH, s.KH, s.DH) * p.field.row * bytes > kFieldBytes)
+    p.height = ceil_div(p.height, 2);
+  p.row_blocks = ceil_div(s.OH, p.height);
+  p.height = max(1, ceil_div(s.OH, max(1, p.row_blocks)));
+  p.field.column = (ceil_div(span(p.height, s.SH, s.KH, s.DH) * p.field.row, line) | 1) * line;
+}
+
+template <class T>
+int64_t planes_bytes(const DirectPlan& p) {
+  return (p.shape.C * p.field.column + kSums<T>)*static_cast<int64_t>(sizeof(T));  // vectors read over the last end
 }
 
 int64_t blocks_of(const DirectPlan& p) { return p.image_blocks * p.row_blocks; }
@@ -301,6 +326,26 @@ void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const 
   }
 }
 
+// Units of some rows of an image.
+template <class T>
+void convolve_planes(const DirectPlan& p, const DirectOperands<T>& m, int64_t first, int64_t last, T* field) {
+  const DirectShape& s = p.shape;
+  for (int64_t unit = first; unit < last; ++unit) {
+    const int64_t g = unit / blocks_of(p), index = unit % blocks_of(p), n = index / p.row_blocks;
+    const int64_t oh0 = index % p.row_blocks * p.height, oh1 = min(s.OH, oh0 + p.height);
+    const int64_t h0 = oh0 * s.SH - s.PT;
+    DirectOperands<T> own = m;
+    own.y += g * s.O;
+    own.x += g * s.C;
+    own.w += s.w.start + g * s.w.group;
+    const T** const arrays[] = {&own.bias, &own.scale, &own.shift, &own.residual};
+    for (const T** array : arrays)
+      if (*array) *array += g * s.O;
+    copy_planes(p, n, h0, h0 + span(oh1 - oh0, s.SH, s.KH, s.DH), own.x, field);
+    PlanarTiles<T>(p, own, field, n).run(oh0, oh1);
+  }
+}
+
 }  // namespace
 
 DirectShape direct_shape(const ConvShape& s) {
@@ -336,6 +381,11 @@ DirectPlan direct_plan(const DirectShape& shape) {
   p.channels = cuts == 1 ? s.C : min(s.C, round_up(ceil_div(s.C, cuts), 16));
   p.channel_blocks = max(1, ceil_div(s.C, max(1, p.channels)));
   p.panels = ceil_div(s.O, kTileColumns<T>);
+  p.planar = p.group_size == 0 && is_planar<T>(s);
+  if (p.planar) {
+    lay_planes<T>(p);
+    return p;
+  }
   p.rows = rows_for(s, p.group_size == 0);
   lay_field<T>(p);
   lay_blocks<T>(p);
@@ -362,6 +412,7 @@ int64_t direct_shared_bytes(const DirectPlan& p) {
 
 template <class T>
 int64_t direct_local_bytes(const DirectPlan& p) {
+  if (p.planar) return planes_bytes<T>(p);
   const int64_t own = p.packing == Packing::own ? panel_size<T>(p, p.channels) * sizeof(T) : 0;
   return round_up(field_bytes<T>(p, p.images, p.height), 64) + own;
 }
@@ -370,7 +421,7 @@ template <class T>
 double direct_cost(const DirectPlan& p) {
   const DirectShape& s = p.shape;
   const double positions = static_cast<double>(s.N) * s.OH * s.OW * s.G;
-  const double filters = round_up(s.O, kLanes<T>),
+  const double filters = p.planar ? s.O : round_up(s.O, kLanes<T>),
                kernel = static_cast<double>(s.KH * s.KW * (p.group_size > 0 ? p.group_size : s.C));
   const double bytes = (positions * s.O + static_cast<double>(s.N) * s.H * s.W * s.G * s.C) * sizeof(T);
   return 100 + positions * filters * kernel * (sizeof(T) / 4) / kRate + bytes / 30 +
@@ -382,6 +433,7 @@ void direct_run(const DirectPlan& p, const DirectOperands<T>& m, const Units& u)
   T* const shared = static_cast<T*>(u.shared);
   if (p.packing == Packing::shared && u.phase == 0) return pack_shared(p, m.w, u.first, u.last, shared);
   T* const field = static_cast<T*>(u.local);
+  if (p.planar) return convolve_planes(p, m, u.first, u.last, field);
   T* const own = field + round_up(field_bytes<T>(p, p.images, p.height), 64) / sizeof(T);
   int64_t unit = u.first;
   while (unit < u.last) {

@@ -62,6 +62,7 @@ struct DirectPlan {
   int64_t panels, splits;            // panels of filters, and parts they are divided into for threads
   int64_t images, image_blocks;      // how N is cut
   int64_t height, row_blocks;        // how OH is cut
+  int64_t planar;                    // few filters (conv2d_planar.h)
   int64_t copied;                    // the part of x that a unit reads is copied first
   ImageSteps field;                  // steps of the copy, or of x
   int64_t field_columns;             // pixels of a row of the copy

@@ -87,8 +87,10 @@ void tile(const TileJob<T>& job) {
         Vec<T> row[V];
 #pragma GCC unroll 2
         for (int j = 0; j < V; ++j) row[j] = part ? load_partial(b, lanes) : load(b + j * L);
-        __builtin_prefetch(b + b_ahead);
-        if (V > 1) __builtin_prefetch(b + b_ahead + V * L - 1);
+        if (V > 1) {  // one vector leaves no time for more loads
+          __builtin_prefetch(b + b_ahead);
+          __builtin_prefetch(b + b_ahead + V * L - 1);
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < R; ++i) {
           const Vec<T> scalar = splat(by_rows ? a[i % H * a_stride + i / H * a_band] : a[i]);
