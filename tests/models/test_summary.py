@@ -102,3 +102,64 @@ def test_positions():
         text_of(mlp(), positions=[0.5, 1.0])
     with pytest.raises(ValueError, match="The table is too narrow"):
         text_of(mlp(), line_length=12)
+
+
+def graph() -> gm.Model:
+    image, extra = gm.Input((4, 4), name="image"), gm.Input((3,), name="extra")
+    shared = Dense(8, name="shared")
+    x = shared(Flatten()(image)) + shared(Dense(16)(extra))
+    x = gm.Sequential([Dense(4, activation="relu"), Dense(2)], name="head")(x)
+    long = Dense(2, name="a_long_name_as_in_residual_networks")(x)
+    return gm.Model([image, extra], gm.layers.Concatenate()([x, long]), name="net")
+
+
+def cells_of(text: str) -> list[list[str]]:
+    """The first line of each row."""
+    lines = text.splitlines()
+    rows = [line for before, line in zip(lines, lines[1:]) if before[0] in "├┡" and line[0] == "│"]
+    return [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+
+
+def test_connections():
+    rows = cells_of(text_of(graph(), line_length=140))
+    assert rows == [
+        ["image (InputLayer)", "(None, 4, 4)", "0", "-"],
+        ["extra (InputLayer)", "(None, 3)", "0", "-"],
+        ["flatten (Flatten)", "(None, 16)", "0", "image[0][0]"],
+        ["shared (Dense)", "(None, 8)", "136", "flatten[0][0], dense[0][0]"],
+        ["dense (Dense)", "(None, 16)", "64", "extra[0][0]"],
+        ["add (Add)", "(None, 8)", "0", "shared[0][0], shared[1][0]"],
+        ["head (Sequential)", "(None, 2)", "46", "add[0][0]"],
+        ["a_long_name_as_in_residual_networks (Dense)", "(None, 2)", "6", "head[0][0]"],
+        ["concatenate (Concatenate)", "(None, 4)", "0", "head[0][0],"],
+    ]
+    assert " Total params: 252 " in text_of(graph())
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 120])
+def test_a_graph_fits_the_terminal(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    for options in ({}, {"expand_nested": True}):
+        lines = [line for line in text_of(graph(), **options).splitlines() if line[0] in "┏┃┡│├└"]
+        assert max(len(line) for line in lines) <= width
+        assert len({len(line) for line in lines}) == 1
+        text = "".join(cells_of(text_of(graph(), **options))[1])
+        assert "(None, 3)" in text
+    with pytest.raises(ValueError, match="The table is too narrow"):
+        text_of(graph(), line_length=30)
+
+
+def test_a_chain_needs_no_connections():
+    x = gm.Input((4,))
+    text = text_of(gm.Model(x, Dense(3)(Dense(2)(x)) * 2.0), show_trainable=True)
+    assert "Connected to" not in text
+    assert cells_of(text)[-1] == ["multiply (Multiply)", "(None, 3)", "0", "-"]
+
+
+def test_nested_graphs_are_shown_with_their_connections():
+    x = gm.Input((4,))
+    image = gm.ops.reshape(gm.ops.concatenate([x] * 4, axis=-1), (-1, 4, 4))
+    model = gm.Model(x, x + graph()([image, x[:, :3]]))
+    rows = cells_of(text_of(model, line_length=120, expand_nested=True))
+    assert ["└ shared (Dense)", "(None, 8)", "136", "flatten[0][0], dense[0][0]"] in rows
+    assert ["└ dense_1 (Dense)", "(None, 4)", "36", ""] in rows

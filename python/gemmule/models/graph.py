@@ -99,6 +99,38 @@ class Graph:
                     f"name of {len(kinds)}. Pass another name= to all but one.{received(layers=kinds)}"
                 )
 
+    # ---- What it looks like ----------------------------------------------------------------------------------------
+
+    def calls(self) -> dict[int, list[Node]]:
+        """The calls of each operation, by its `id`; none for the layers of the inputs."""
+        found: dict[int, list[Node]] = {id(operation): [] for operation in self.operations}
+        for node in self.nodes:
+            found[id(node.operation)].append(node)
+        return found
+
+    def sources(self, node: Node) -> list[tuple[Any, int, int]]:
+        """Where the inputs of a call come from: operation, number of its call in this graph, number of the output."""
+        inputs = {id(tensor): layer for tensor, layer in zip(self.inputs, self.input_layers)}
+        calls = self.calls()
+        found = []
+        for tensor in node.inputs:
+            if id(tensor) in inputs:
+                found.append((inputs[id(tensor)], 0, 0))
+            elif tensor.node is not None:
+                operation = tensor.node.operation
+                found.append((operation, calls[id(operation)].index(tensor.node), tensor.index))
+        return found
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each operation is called once, on what the one before it gave."""
+        before = self.inputs
+        for node in self.nodes:
+            if len(before) != 1 or [id(t) for t in node.inputs] != [id(before[0])]:
+                return False
+            before = find(node.outputs)
+        return len(self.nodes) + len(self.inputs) == len(self.operations)
+
     # ---- Running ---------------------------------------------------------------------------------------------------
 
     def _compile(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import count_elements, is_shape, map_shapes
+from gemmule.symbolic import Node, replace
 from gemmule.tensor import Variable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _HEAD_TOP, _HEAD_ROW, _HEAD_END = tuple("┏━┳┓"), tuple("┃ ┃┃"), tu
 _ROW, _BETWEEN, _BOTTOM = tuple("│ ││"), tuple("├─┼┤"), tuple("└─┴┘")
 _ASCII = str.maketrans("┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++")
 _WIDTH, _NARROWEST = 80, 4
+_SHAPE = 20  # columns for a shape in a table with connections; longer ones continue on another line
 
 
 def print_summary(
@@ -33,11 +35,16 @@ def print_summary(
     layer_range: Sequence[str] | None = None,
 ) -> None:
     """What `Model.summary` does; see there."""
-    layers = _in_range(model.layers, layer_range)
-    rows = [row for layer in layers for row in _rows(layer, expand_nested, show_trainable, 0)]
-    header = ["Layer (type)", "Output Shape", "Param #"] + (["Trainable"] if show_trainable else [])
-    widths = _widths(line_length, positions, show_trainable)
-    text = "\n".join([f'Model: "{model.name}"', *_table(header, rows, widths), *_totals(model)])
+    connected = not _graph_of(model).is_chain if _graph_of(model) else False
+    rows = _rows_of(model, layer_range, expand_nested, show_trainable, connected, 0)
+    header = ["Layer (type)", "Output Shape", "Param #"]
+    header += ["Connected to"] * connected + ["Trainable"] * show_trainable
+    if connected and positions is None:
+        widths = _fitted_widths([header, *rows], _line_length(line_length, show_trainable, connected))
+    else:
+        widths = _widths(line_length, positions, connected, show_trainable)
+    aligns = ["<", "<", ">"] + ["<"] * connected + ["^"] * show_trainable
+    text = "\n".join([f'Model: "{model.name}"', *_table(header, rows, widths, aligns), *_totals(model)])
     if print_fn is None:
         print(text if _can_print(text) else text.translate(_ASCII))
     else:
@@ -55,21 +62,58 @@ def _can_print(text: str) -> bool:
 # ---- Rows ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(layer: Layer, expand_nested: bool, show_trainable: bool, level: int) -> list[list[str]]:
-    prefix = "   " * level + "└ " if level else ""
-    params = f"{count_elements(layer.weights):,}" if layer.built else "0 (unbuilt)"
-    row = [f"{prefix}{layer.name} ({type(layer).__name__})", _shape_text(layer), params]
-    if show_trainable:
-        row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
-    rows = [row]
-    if expand_nested and hasattr(layer, "layers"):
-        for inner in layer.layers:
-            rows += _rows(inner, expand_nested, show_trainable, level + 1)
+def _graph_of(model: Any) -> Any:
+    return getattr(model, "_graph", None)
+
+
+def _rows_of(
+    model: Any,
+    layer_range: Sequence[str] | None,
+    expand_nested: bool,
+    show_trainable: bool,
+    connected: bool,
+    level: int,
+) -> list[list[str]]:
+    """A row for each layer (and op) of a model, and those of the models in it."""
+    graph = _graph_of(model)
+    shown = _in_range(graph.operations if graph else model.layers, layer_range)
+    calls = graph.calls() if graph else {}
+    rows = []
+    for one in shown:
+        nodes = calls.get(id(one), [])
+        row = _row(one, nodes, level)
+        if connected:
+            row.append(_sources_text(graph, nodes) if graph else "")
+        if show_trainable:
+            row.append(("Y" if one.trainable else "N") if getattr(one, "weights", None) else "-")
+        rows.append(row)
+        if expand_nested and hasattr(one, "layers"):
+            rows += _rows_of(one, None, True, show_trainable, connected, level + 1)
     return rows
 
 
-def _shape_text(layer: Layer) -> str:
-    shape = layer._output_shape
+def _row(one: Any, nodes: Sequence[Node], level: int) -> list[str]:
+    """Name and class, output shape, number of weights."""
+    prefix = "   " * level + "└ " if level else ""
+    if not isinstance(one, Layer):
+        kind = "".join(part.capitalize() for part in one.op.split("_"))
+        return [f"{prefix}{one.name} ({kind})", _shape_text(_output_shape(nodes[0])), "0"]
+    params = f"{count_elements(one.weights):,}" if one.built else "0 (unbuilt)"
+    shape = _output_shape(nodes[0]) if nodes else one._output_shape
+    return [f"{prefix}{one.name} ({type(one).__name__})", _shape_text(shape), params]
+
+
+def _output_shape(node: Node) -> Any:
+    return replace(node.outputs, lambda tensor: tensor.shape)
+
+
+def _sources_text(graph: Any, nodes: Sequence[Node]) -> str:
+    """Where the inputs come from, as Keras writes it: name[number of the call][number of the output]."""
+    found = [f"{source.name}[{call}][{index}]" for node in nodes for source, call, index in graph.sources(node)]
+    return ", ".join(found) or "-"
+
+
+def _shape_text(shape: Any) -> str:
     if shape is None:
         return "?"
     if is_shape(shape):
@@ -77,7 +121,7 @@ def _shape_text(layer: Layer) -> str:
     return str(map_shapes(tuple, shape))
 
 
-def _in_range(layers: list[Layer], layer_range: Sequence[str] | None) -> list[Layer]:
+def _in_range(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
     if layer_range is None:
         return layers
     if len(layer_range) != 2:
@@ -94,17 +138,16 @@ def _in_range(layers: list[Layer], layer_range: Sequence[str] | None) -> list[La
 # ---- Table -----------------------------------------------------------------------------------------------------------
 
 
-def _widths(line_length: int | None, positions: Sequence[float] | None, show_trainable: bool) -> list[int]:
+def _widths(
+    line_length: int | None, positions: Sequence[float] | None, connected: bool, show_trainable: bool
+) -> list[int]:
     """Width of each column with its margins, without the lines between them."""
-    columns = 4 if show_trainable else 3
+    columns = 3 + connected + show_trainable
     if positions is None:
-        positions = [0.45, 0.80, 1.0]
-        if show_trainable:
-            positions = [0.40, 0.67, 0.83, 1.0]
+        positions = (0.40, 0.67, 0.83, 1.0) if show_trainable else (0.45, 0.80, 1.0)
     if len(positions) != columns or any(b <= a for a, b in zip([0, *positions], positions)):
         raise ValueError(f"positions holds {columns} growing numbers, ends of columns.{received(positions=positions)}")
-    if line_length is None:
-        line_length = max(40, min(_WIDTH + 12 * show_trainable, shutil.get_terminal_size().columns) - 4)
+    line_length = _line_length(line_length, show_trainable, connected)
     room = line_length - columns - 1
     ends = [round(p * room) if positions[-1] <= 1 else round(p) for p in positions]
     widths = [b - a for a, b in zip([0, *ends], ends)]
@@ -113,8 +156,39 @@ def _widths(line_length: int | None, positions: Sequence[float] | None, show_tra
     return widths
 
 
-def _table(header: list[str], rows: list[list[str]], widths: list[int]) -> list[str]:
-    aligns = ["<", "<", ">", "^"]
+def _line_length(line_length: int | None, show_trainable: bool, connected: bool) -> int:
+    if line_length is not None:
+        return line_length
+    columns = shutil.get_terminal_size().columns
+    if connected:
+        return max(60, min(_WIDTH + 40, columns))
+    return max(40, min(_WIDTH + 12 * show_trainable, columns) - 4)
+
+
+def _fitted_widths(rows: list[list[str]], line_length: int) -> list[int]:
+    """Widths that suit the texts: room for each word, if there is enough, and then for whole cells."""
+    columns = [list(column) for column in zip(*rows)]
+    room = line_length - len(columns) - 1
+    full = [max(len(part) for text in column for part in _parts(text, c == 3)) + 2 for c, column in enumerate(columns)]
+    least = [max(len(word) for text in column for word in re.split(r"[\s\[]", text)) + 2 for column in columns]
+    least[1:3] = [min(full[1], _SHAPE), full[2]]
+    names = room - sum(least[1:3]) - sum(least[4:])  # room for names of layers, in two columns
+    if least[0] + least[3] > names:
+        least[0] = full[0] = max(names * least[0] // (least[0] + least[3]), _NARROWEST)
+        least[3] = full[3] = max(names - least[0], _NARROWEST)
+    wanted = [max(b - a, 0) for a, b in zip(least, full)]
+    spare = max(room - sum(least), 0)
+    if sum(least) > room:
+        raise ValueError(f"The table is too narrow.{received(line_length=line_length)}")
+    return [a + min(w, w * spare // max(sum(wanted), 1)) for a, w in zip(least, wanted)]
+
+
+def _parts(text: str, sources: bool) -> list[str]:
+    """What should stay on one line: all of a cell, or each of several sources."""
+    return re.findall(r"\S+", text) if sources else [text]
+
+
+def _table(header: list[str], rows: list[list[str]], widths: list[int], aligns: list[str]) -> list[str]:
     lines = [_rule(_HEAD_TOP, widths), *_cells(_HEAD_ROW, header, widths, aligns), _rule(_HEAD_END, widths)]
     for index, row in enumerate(rows):
         if index:
@@ -147,9 +221,16 @@ def _wrap(text: str, width: int) -> list[str]:
             lines[-1] += word
             continue
         word = word.lstrip() if lines[-1] else word
-        pieces = [word[i : i + width] for i in range(0, len(word), width)]
-        lines = lines[:-1] + ([lines[-1]] if lines[-1] else []) + pieces
+        lines = lines[:-1] + ([lines[-1]] if lines[-1] else []) + _broken(word, width)
     return lines
+
+
+def _broken(word: str, width: int) -> list[str]:
+    """A word that stands on a line of its own, broken if it must be: before `[0][0]` rather than elsewhere."""
+    name, bracket, rest = word.partition("[")
+    if len(word) > width and name and bracket and len(bracket + rest) <= width:
+        return [*_broken(name, width), bracket + rest]
+    return [word[i : i + width] for i in range(0, len(word), width)]
 
 
 # ---- Totals ----------------------------------------------------------------------------------------------------------
