@@ -31,8 +31,8 @@ def holds_arrays(value: Any) -> bool:
         and any(part is not None for part in value)
         and all(
             part is None
-            or isinstance(part, (Mapping, Tensor))
             or getattr(part, "ndim", 0) > 0
+            or isinstance(part, (Tensor, Mapping))
             or (isinstance(part, (list, tuple)) and holds_arrays(part))
             for part in value
         )
@@ -53,6 +53,9 @@ def take_apart(structure: Any) -> tuple[Form, list[Any]]:
     leaves: list[Any] = []
 
     def visit(part: Any) -> Form:
+        if type(part) is np.ndarray:
+            leaves.append(part)
+            return len(leaves) - 1
         if part is None:
             return None
         if isinstance(part, Mapping):

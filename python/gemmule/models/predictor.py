@@ -114,15 +114,28 @@ class Predictor:
     def _as_taken(self, array: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(array, self.dtype)
 
+    def _is_ready(self, array: Any) -> bool:
+        """Whether an array can be read as it is."""
+        if type(array) is not np.ndarray or array.dtype != self.dtype or not array.ndim:
+            return False
+        return array.flags.c_contiguous and array.flags.aligned
+
+    def _several(self, x: Any) -> tuple[list[np.ndarray], Form]:
+        """A list or dict of arrays, or one that must be converted, as the model reads it."""
+        structure, leaves = take_apart(x)
+        if len(leaves) > 1 and all(map(self._is_ready, leaves)) and len({len(array) for array in leaves}) == 1:
+            return leaves, structure
+        data = adapter.dataset(x)
+        return [self._as_taken(array) for array in data.inputs], data.forms[0]
+
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        if type(x) is np.ndarray and x.dtype == self.dtype and x.flags.c_contiguous and x.flags.aligned:
+        if self._is_ready(x):
             inputs, structure = [x], ONE
-            if not x.ndim or not len(x):
-                raise ValueError(f"predict_on_batch needs a batch of at least one example.{received(x=x)}")
         else:
-            data = adapter.dataset(x)
-            inputs, structure = [self._as_taken(array) for array in data.inputs], data.forms[0]
+            inputs, structure = self._several(x)
+        if not len(inputs[0]):
+            raise ValueError(f"predict_on_batch needs a batch of at least one example.{received(x=x)}")
         form = self._form(inputs, structure)
         return form.pack(form(inputs))
 
