@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import gemmule as gm
+
 SMOOTH, KINKED = 1e-7, 1e-4  # allowed relative error of a gradient against finite differences in float64
 
 
@@ -22,6 +24,7 @@ class Row:
         tolerance: allowed error of float32 outputs against the reference and Keras, relative to the largest value.
         training: whether to run in training mode.
         keras: whether Keras has the same layer and its output is determined.
+        serializable: whether it has a configuration.
     """
 
     layer: str
@@ -33,6 +36,7 @@ class Row:
     tolerance: float = 1e-6
     training: bool = False
     keras: bool = True
+    serializable: bool = True
 
     @property
     def several(self) -> bool:
@@ -47,7 +51,7 @@ class Row:
     @property
     def id(self) -> str:
         """A name for the test."""
-        arguments = ",".join(f"{name}={value}" for name, value in self.kwargs.items())
+        arguments = ",".join(f"{name}={getattr(value, '__name__', value)}" for name, value in self.kwargs.items())
         shape = ",".join("x".join(map(str, one)) for one in self.input_shapes)
         return f"{self.layer}({arguments})-{shape}" + ("-training" if self.training else "")
 
@@ -58,6 +62,76 @@ def dense(units: int, features: int = 7, **kwargs: Any) -> dict[str, Any]:
 
 
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+
+
+def conv(
+    filters: int, size: tuple[int, ...], image: tuple[int, ...], output: tuple[int, ...], **kwargs: Any
+) -> dict[str, Any]:
+    """A `Conv1D` or `Conv2D` with a bias that is not zero."""
+    channels = image[-1] // kwargs.get("groups", 1)
+    kwargs = {"filters": filters, "kernel_size": size, "bias_initializer": "glorot_uniform", **kwargs}
+    return {
+        "layer": f"Conv{len(size)}D",
+        "kwargs": kwargs,
+        "input_shape": image,
+        "output_shape": (*output, filters),
+        "weights": ((*size, channels, filters), (filters,)),
+    }
+
+
+def transposed(
+    filters: int, size: tuple[int, int], image: tuple[int, int, int], output: tuple[int, int], **kwargs: Any
+) -> dict[str, Any]:
+    return {
+        "layer": "Conv2DTranspose",
+        "kwargs": {"filters": filters, "kernel_size": size, "bias_initializer": "glorot_uniform", **kwargs},
+        "input_shape": image,
+        "output_shape": (*output, filters),
+        "weights": ((*size, filters, image[-1]), (filters,)),
+    }
+
+
+CONVOLUTIONS = [
+    Row(**conv(5, (3,), (8, 3), (6,))),
+    Row(**conv(5, (3,), (8, 4), (8,), padding="same", groups=1, activation="tanh")),
+    Row(**conv(5, (3,), (8, 3), (8,), padding="causal", dilation_rate=2)),
+    Row(**conv(6, (4,), (9, 4), (5,), padding="same", strides=2, groups=2)),
+    Row(**conv(7, (3, 3), (6, 5, 3), (4, 3))),
+    Row(**conv(7, (3, 2), (6, 5, 3), (3, 2), strides=(2, 3), padding="same")),
+    Row(**conv(4, (3, 3), (6, 5, 2), (6, 5), dilation_rate=2, padding="same")),
+    Row(**conv(6, (3, 3), (6, 5, 4), (4, 3), groups=2)),
+    Row(**conv(9, (1, 1), (3, 4, 6), (3, 4), activation="relu"), gradient=KINKED),
+    Row(**conv(33, (3, 3), (5, 5, 1), (5, 5), activation="leaky_relu", padding="same"), gradient=KINKED),
+    Row(**conv(5, (3, 3), (4, 4, 2), (4, 4), activation="gelu", padding="same")),
+    Row("Conv2D", {"filters": 3, "kernel_size": 2, "use_bias": False}, (4, 4, 2), (3, 3, 3), ((2, 2, 2, 3),)),
+    Row(**transposed(5, (3, 3), (3, 4, 2), (5, 6))),
+    Row(**transposed(5, (3, 2), (3, 4, 2), (7, 12), strides=(2, 3))),
+    Row(**transposed(5, (4, 3), (3, 4, 2), (6, 8), strides=2, padding="same", activation="tanh")),
+    Row(**transposed(3, (3, 5), (3, 4, 2), (6, 11), strides=(2, 3), output_padding=(1, 1), padding="same")),
+]
+
+
+def images(layer: str, *output: int, gradient: float = SMOOTH, **kwargs: Any) -> Row:
+    """A layer that changes images at random."""
+    shape = (5, 6, 3)
+    return Row(layer, {"seed": 3, **kwargs}, shape, output or shape, gradient=gradient, training=True, keras=False)
+
+
+IMAGES = [
+    images("RandomFlip"),
+    images("RandomFlip", mode="horizontal"),
+    images("RandomFlip", mode="vertical"),
+    images("RandomTranslation", height_factor=0.3, width_factor=(0.1, 0.4)),
+    images("RandomTranslation", height_factor=1, width_factor=1, fill_mode="wrap", interpolation="nearest"),
+    images("RandomRotation", factor=0.2, fill_mode="constant", fill_value=0.5),
+    images("RandomZoom", height_factor=0.4, fill_mode="nearest"),
+    images("RandomZoom", height_factor=(-0.5, 0.5), width_factor=0.3, fill_mode="constant"),
+    images("RandomCrop", 4, 3, 3, height=4, width=3),
+    images("RandomCrop", 7, 4, 3, height=7, width=4),
+    images("RandomContrast", factor=0.5, value_range=(-9, 9)),
+    images("RandomContrast", factor=(0.2, 0.4), value_range=(-0.5, 0.6), gradient=KINKED),
+]
+
 ROWS = [
     Row("InputLayer", {"shape": (7,)}, keras=False),
     Row(**dense(5)),
@@ -72,11 +146,20 @@ ROWS = [
         for name in ("linear", "tanh", "sigmoid", "softplus", "exponential", "gelu", "silu", "mish", "softmax")
     ],
     Row("Dense", {"units": 3, "kernel_initializer": "he_normal"}, (4, 5), (4, 3), ((5, 3), (3,))),
+    *CONVOLUTIONS,
     Row("Flatten", {}, (4, 3, 2), (24,)),
     Row("Flatten", {}, (6,), (6,)),
     Row("Flatten", {}, (), (1,)),
     Row("Reshape", {"target_shape": (2, 6)}, (3, 4), (2, 6)),
     Row("Reshape", {"target_shape": (-1, 2)}, (3, 4), (6, 2)),
+    Row("Permute", {"dims": (2, 1)}, (3, 4), (4, 3)),
+    Row("Permute", {"dims": (3, 1, 2)}, (3, 4, 5), (5, 3, 4)),
+    Row("RepeatVector", {"n": 3}, (5,), (3, 5)),
+    Row("Lambda", {"function": gm.ops.tanh}, (3, 4), (3, 4), keras=False, serializable=False),
+    Row("Rescaling", {"scale": 0.5}, (3, 4), (3, 4)),
+    Row("Rescaling", {"scale": [0.5, 2.0], "offset": -1.0}, (3, 2), (3, 2)),
+    Row("Normalization", {"mean": [1.0, 2.0, 3.0], "variance": [0.25, 1.0, 4.0]}, (2, 3), (2, 3)),
+    Row("Normalization", {"mean": 1.0, "variance": 4.0, "invert": True, "axis": None}, (2, 3), (2, 3)),
     Row("Activation", {"activation": "tanh"}, (3, 4), (3, 4)),
     Row("Activation", {"activation": "softmax"}, (3, 4), (3, 4)),
     Row("Activation", {"activation": "gelu"}),
@@ -111,4 +194,8 @@ ROWS = [
     Row("Dot", {"axes": (1, 2)}, ((4, 3), (5, 4)), (3, 5)),
     Row("Dot", {"axes": -1, "normalize": True}, ((3, 4), (4,)), (3,)),
     Row("Dot", {"axes": (1, 2)}, ((4,), (2, 4, 3)), (2, 3)),
+    Row("SpatialDropout1D", {"rate": 0.4}, (3, 4), (3, 4)),
+    Row("SpatialDropout1D", {"rate": 0.4, "seed": 5}, (3, 4), (3, 4), training=True, keras=False),
+    Row("SpatialDropout2D", {"rate": 0.4, "seed": 5}, (3, 2, 4), (3, 2, 4), training=True, keras=False),
+    *IMAGES,
 ]

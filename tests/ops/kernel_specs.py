@@ -183,6 +183,14 @@ ROWS = [
     Row("random_permutation", keyed(1037), dtypes=("int64",), tolerance=EXACT),
     Row("scale", scaled, tolerance=EXACT),
     *(
+        Row("random_transforms", keyed(99, 6), {"kind": kind, "height": 7, "width": 10, "height_low": low,
+            "height_high": high, "width_low": low, "width_high": 0.9, "joint": joint}, tag=f"{kind}-{joint}",
+            dtypes=("float64",))
+        for kind, low, high, joint in (("flip", 0.0, 0.5, False), ("translation", -0.5, 0.7, False),
+                                       ("rotation", -0.2, 0.3, False), ("zoom", -0.5, 0.5, True),
+                                       ("zoom", -0.5, 0.5, False), ("crop", 0.0, 4.0, False))
+    ),
+    *(
         Row("gemm", product(ta, tb, residual),
             {"transpose_a": ta, "transpose_b": tb, "activation": name, "alpha": alpha},
             tag=f"{'TN'[not ta]}{'TN'[not tb]}-{name}", tolerance=SUMS)

@@ -208,6 +208,63 @@ def dense_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]
     return [(*rows, k), (k, n), (n,)], {}
 
 
+def steps_and_padding(rng: np.random.Generator, rank: int, paddings: Sequence[str]) -> dict[str, Any]:
+    """Strides or dilation, and a padding."""
+    one = (1,) * rank
+    strides = tuple(int(n) for n in rng.integers(1, 4, rank)) if rng.random() < 0.5 else one
+    dilation = tuple(int(n) for n in rng.integers(1, 4, rank)) if strides == one and rng.random() < 0.5 else one
+    return {"strides": strides, "dilation_rate": dilation, "padding": str(rng.choice(paddings))}
+
+
+def convolved(rank: int) -> Callable[..., Any]:
+    """Images or sequences, a kernel that fits into them, a bias; few and many channels, groups."""
+
+    def shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+        more = steps_and_padding(rng, rank, ("valid", "same", "causal") if rank == 1 else ("valid", "same"))
+        taps = tuple(int(k) for k in rng.choice((1, 2, 3, 3, 4, 5, 7), rank))
+        if rng.random() < 0.3:
+            taps = (3,) * rank
+        least = [(k - 1) * d + 1 if more["padding"] == "valid" else 1 for k, d in zip(taps, more["dilation_rate"])]
+        size = tuple(n + int(rng.integers(0, 14)) for n in least)
+        groups = int(rng.choice((1, 1, 1, 2, 3)))
+        each, filters = (int(c) for c in rng.choice((1, 2, 3, 5, 8, 16, 17, 33), 2))
+        batch = int(rng.choice((0, 1, 1, 2, 3, 5)))
+        image = (batch, *size, each * groups)
+        return [image, (*taps, each, filters * groups), (filters * groups,)], {**more, "groups": groups}
+
+    return shapes
+
+
+def unconvolved(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Images, kernel and bias of a transposed convolution."""
+    more = steps_and_padding(rng, 2, ("valid", "same"))
+    taps = tuple(int(k) for k in rng.choice((1, 2, 3, 3, 4, 5), 2))
+    size = tuple(int(n) for n in rng.integers(2, 9, 2))
+    channels, filters = (int(c) for c in rng.choice((1, 2, 3, 5, 8, 16, 17), 2))
+    if rng.random() < 0.4:
+        more["output_padding"] = tuple(int(rng.integers(0, s)) for s in more["strides"])
+    batch = int(rng.choice((1, 1, 2, 3)))
+    return [(batch, *size, channels), (*taps, filters, channels), (filters,)], more
+
+
+def mapped(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Images, maps for them, and how to look outside."""
+    batch, height, width, channels = (int(rng.choice((1, 2, 3, 5, 8, 17))) for _ in range(4))
+    more: dict[str, Any] = {
+        "interpolation": str(rng.choice(("nearest", "bilinear"))),
+        "fill_mode": str(rng.choice(("constant", "nearest", "reflect", "wrap"))),
+        "fill_value": 0.5,
+    }
+    if rng.random() < 0.5:
+        more["size"] = (int(rng.integers(1, 9)), int(rng.integers(1, 9)))
+    return [(batch, height, width, channels)], {**more, "transforms": maps(rng, batch)}
+
+
+def maps(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Affine maps that turn, stretch and move images a good deal."""
+    return np.array([1, 0, 0, 0, 1, 0]) + rng.normal(0, [0.5, 0.5, 3] * 2, (count, 6))
+
+
 def labelled_rows(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
     """Logits of at least five classes, and labels."""
     rows = some_shape(rng, 1, 2)
@@ -392,6 +449,85 @@ PRODUCTS = [
     *(dense(name, smooth=False) for name in ("relu", "leaky_relu", "selu")),
 ]  # fmt: skip
 
+# ---- Rows: convolutions ------------------------------------------------------------------------------------------
+
+
+def convolution_flops(inputs: Sequence[np.ndarray], out: np.ndarray) -> float:
+    """Multiplications and additions of a convolution: per output element, one pair for each weight of its filter."""
+    return 2.0 * out.size * prod(inputs[1].shape[:-1])
+
+
+def conv2d(tag: str, image: Shape, taps: Shape, filters: int, groups: int = 1, **arguments: Any) -> Row:
+    """A convolution with a bias."""
+    channels = image[-1] // groups
+    if groups > 1:
+        arguments["groups"] = groups
+    more = {key: arguments.pop(key) for key in ("bench", "fuzz", "smooth") if key in arguments}
+    inputs = normal(*image), normal(*taps, channels, filters), normal(filters)
+    if "activation" in arguments:
+        inputs = within(-1, 1, *image), within(-1, 1, *taps, channels, filters), normal(filters)
+    op = "conv2d" if len(taps) == 2 else "conv1d"
+    return Row(op, inputs, arguments, tag=tag, **more, **FILTERED)
+
+
+FILTERED = {"tolerance": SUMS, "gradient_tolerance": SUMS, "flops": convolution_flops}
+CONVOLUTION = [
+    conv2d("", (2, 7, 9, 5), (3, 3), 6, fuzz=convolved(2), bench=((8, 28, 28, 32), (3, 3, 32, 64), (64,))),
+    conv2d("same", (2, 7, 6, 5), (3, 3), 6, padding="same", bench=((8, 14, 14, 64), (3, 3, 64, 64), (64,))),
+    conv2d("strides", (2, 9, 8, 3), (3, 2), 7, strides=(2, 3), bench=((8, 28, 28, 16), (3, 2, 16, 32), (32,))),
+    conv2d("strides-same", (1, 9, 8, 3), (5, 4), 17, strides=2, padding="same"),
+    conv2d("gaps", (2, 9, 8, 3), (1, 2), 4, strides=3, padding="same"),
+    conv2d("dilation", (2, 9, 8, 3), (3, 2), 4, dilation_rate=(2, 3)),
+    conv2d("dilation-same", (2, 5, 4, 3), (3, 3), 4, dilation_rate=2, padding="same"),
+    conv2d("groups", (2, 5, 6, 6), (3, 3), 9, groups=3, padding="same",
+           bench=((8, 14, 14, 48), (3, 3, 16, 48), (48,))),
+    conv2d("pointwise", (2, 5, 3, 19), (1, 1), 21, bench=((8, 14, 14, 64), (1, 1, 64, 128), (128,))),
+    conv2d("pointwise-strides", (2, 5, 7, 19), (1, 1), 21, strides=2),
+    conv2d("first-layer", (2, 11, 9, 3), (7, 7), 17, strides=2, padding="same",
+           bench=((2, 56, 56, 3), (7, 7, 3, 64), (64,))),
+    conv2d("grey", (2, 7, 9, 1), (3, 3), 33, bench=((32, 28, 28, 1), (3, 3, 1, 32), (32,))),
+    conv2d("small", (3, 2, 3, 17), (3, 3), 18, padding="same", bench=((32, 4, 4, 64), (3, 3, 64, 64), (64,))),
+    conv2d("one-pixel", (2, 3, 3, 7), (3, 3), 5),
+    Row("conv2d", (normal(2, 6, 5, 3), normal(3, 3, 3, 4)), {"padding": "same"}, tag="no-bias", **FILTERED),
+    *(conv2d(name, (1, 4, 5, 3), (3, 3), 7, padding="same", activation=name, **more)
+      for name, more in (("relu", {"smooth": False}), ("leaky_relu", {"smooth": False, "alpha": 0.3}), ("elu", {}),
+                         ("selu", {"smooth": False}), ("tanh", {}), ("softplus", {}), ("exponential", {}),
+                         ("sigmoid", {}), ("softmax", {}))),
+    conv2d("", (3, 11, 5), (4,), 6, fuzz=convolved(1), bench=((8, 200, 32), (5, 32, 64), (64,))),
+    conv2d("same-strides", (3, 11, 5), (4,), 6, strides=2, padding="same"),
+    conv2d("causal", (3, 11, 5), (3,), 6, padding="causal", dilation_rate=4),
+    conv2d("causal-strides", (3, 11, 5), (3,), 6, padding="causal", strides=2, activation="tanh"),
+    conv2d("groups", (3, 11, 6), (3,), 4, groups=2),
+    *(Row("conv2d_transpose", (normal(*image), within(-1, 1, *kernel), normal(kernel[2])), arguments, tag=tag,
+          smooth=smooth, fuzz=unconvolved if not tag else None, bench=bench, **FILTERED)
+      for tag, image, kernel, arguments, smooth, bench in (
+          ("", (2, 4, 5, 3), (3, 2, 6, 3), {}, True, ()),
+          ("strides", (2, 4, 5, 3), (3, 4, 6, 3), {"strides": (2, 3)}, True,
+           ((8, 14, 14, 32), (3, 4, 16, 32), (16,))),
+          ("same", (1, 3, 4, 3), (5, 3, 5, 3), {"strides": 2, "padding": "same", "activation": "relu"}, False,
+           ((8, 14, 14, 64), (5, 3, 32, 64), (32,))),
+          ("output-padding", (2, 4, 5, 3), (3, 3, 6, 3), {"strides": (2, 3), "padding": "same",
+           "output_padding": (1, 0), "activation": "elu"}, True, ()),
+          ("dilation", (2, 4, 5, 3), (3, 2, 6, 3), {"dilation_rate": 2, "activation": "sigmoid"}, True, ()),
+      )),
+]  # fmt: skip
+
+# ---- Rows: augmentation ------------------------------------------------------------------------------------------
+
+MAPS = maps(np.random.default_rng(0), 3)
+AUGMENT = [
+    *(Row("affine_transform", (normal(3, 5, 6, 4),), {"transforms": MAPS, "interpolation": interpolation,
+          "fill_mode": fill, "fill_value": 0.5}, tag=f"{interpolation}-{fill}",
+          fuzz=mapped if interpolation + fill == "bilinearconstant" else None)
+      for interpolation in ("bilinear", "nearest") for fill in ("constant", "nearest", "reflect", "wrap")),
+    Row("affine_transform", (normal(3, 5, 6, 4),), {"transforms": MAPS, "size": (7, 3), "fill_mode": "nearest"},
+        tag="size"),
+    *(Row("affine_transform", (normal(2, 5, 6, 3),), {"transforms": one, "interpolation": interpolation,
+          "fill_mode": "reflect"}, tag=tag, bench=((32, 32, 32, 3),))
+      for tag, one, interpolation in (("turned", (0.9, -0.3, 4.5, 0.3, 0.9, -2.5), "bilinear"),
+                                      ("mirrored", (-1, 0, 5, 0, 1, 0), "nearest"))),
+]  # fmt: skip
+
 # ---- Rows: reductions --------------------------------------------------------------------------------------------
 
 
@@ -552,6 +688,8 @@ ROWS = [
     *ARITHMETIC,
     *ACTIVATION,
     *PRODUCTS,
+    *CONVOLUTION,
+    *AUGMENT,
     *REDUCE,
     *LOSS,
     *DROPOUT,

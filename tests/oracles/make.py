@@ -60,6 +60,52 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
     def dense(x: Any, w: Any, b: Any = None, activation: str | None = None) -> Any:
         return activations[activation](x @ w if b is None else x @ w + b)
 
+    def windows(x: Any, kernel: Any, strides: Any, padding: str, dilation_rate: Any) -> Any:
+        """Channels first, padded as Keras does."""
+        rank, pads = kernel.ndim - 2, []
+        for axis in range(rank):
+            reach = (kernel.shape[axis] - 1) * pair(dilation_rate, rank)[axis] + 1
+            length, stride = x.shape[1 + axis], pair(strides, rank)[axis]
+            total = max((-(-length // stride) - 1) * stride + reach - length, 0) if padding == "same" else 0
+            pads.append((reach - 1, 0) if padding == "causal" else (total // 2, total - total // 2))
+        return F.pad(x.movedim(-1, 1), [p for both in reversed(pads) for p in both])
+
+    def pair(value: Any, rank: int) -> tuple[int, ...]:
+        return value if isinstance(value, tuple) else (value,) * rank
+
+    def filters_first(w: Any) -> Any:
+        return w.permute(w.ndim - 1, w.ndim - 2, *range(w.ndim - 2)).contiguous()
+
+    def conv(x: Any, w: Any, b: Any = None, strides: Any = 1, padding: str = "valid", dilation_rate: Any = 1,
+             groups: int = 1, activation: str | None = None, alpha: float | None = None) -> Any:  # fmt: skip
+        function = F.conv2d if w.ndim == 4 else F.conv1d
+        padded = windows(x, w, strides, padding, dilation_rate)
+        y = function(padded, filters_first(w), b, strides, 0, dilation_rate, groups).movedim(1, -1)
+        return activations[activation](y, **({} if alpha is None else {"negative_slope": alpha}))
+
+    def conv_transpose(x: Any, w: Any, b: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None,
+                       dilation_rate: Any = 1, activation: str | None = None) -> Any:  # fmt: skip
+        y = F.conv_transpose2d(x.movedim(-1, 1), filters_first(w), None, strides, dilation=dilation_rate)
+        for axis in range(2):
+            reach = (w.shape[axis] - 1) * pair(dilation_rate, 2)[axis] + 1
+            stride, count = pair(strides, 2)[axis], x.shape[1 + axis]
+            extra = None if output_padding is None else pair(output_padding, 2)[axis]
+            if padding == "same":
+                length = count * stride if extra is None else (count - 1) * stride + reach % 2 + extra
+            else:
+                length = (count - 1) * stride + (max(reach, stride) if extra is None else reach + extra)
+            before = max((count - 1) * stride + reach - length, 0) // 2 if padding == "same" else 0
+            y = y.narrow(2 + axis, before, min(length, y.shape[2 + axis] - before))
+            missing = length - y.shape[2 + axis]
+            y = F.pad(y, [0, 0, 0, missing] if axis == 0 else [0, missing])
+        return activations[activation](y.movedim(1, -1) + b)
+
+    def separable(x: Any, each: Any, mix: Any, b: Any = None, strides: Any = 1, padding: str = "valid",
+                  activation: str | None = None) -> Any:  # fmt: skip
+        kh, kw, channels, count = each.shape
+        y = conv(x, each.reshape(kh, kw, 1, channels * count), None, strides, padding, groups=channels)
+        return conv(y, mix, b, activation=activation)
+
     activations: dict[str | None, Callable[..., Any]] = {
         None: lambda x: x,
         "linear": lambda x: x,
@@ -86,6 +132,10 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         "power": lambda x1, x2: torch.pow(x1, x2),
         "clip": lambda x, x_min, x_max: x.clamp(torch.as_tensor(x_min), torch.as_tensor(x_max)),
         "dense": dense,
+        "conv2d": conv,
+        "conv1d": conv,
+        "conv2d_transpose": conv_transpose,
+        "separable_conv2d": separable,
         "sum": reduced(torch.sum),
         "mean": reduced(torch.mean),
         "max": reduced(torch.amax),

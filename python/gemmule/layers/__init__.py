@@ -1,8 +1,17 @@
 """Layers: the parts models are made of."""
 
 from gemmule.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from gemmule.layers.augment import (
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
+from gemmule.layers.conv2d import Conv1D, Conv2D, Conv2DTranspose
 from gemmule.layers.dense import Dense
-from gemmule.layers.dropout import Dropout
+from gemmule.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from gemmule.layers.input import Input, InputLayer
 from gemmule.layers.layer import Layer
 from gemmule.layers.merging import (
@@ -23,19 +32,28 @@ from gemmule.layers.merging import (
     multiply,
     subtract,
 )
-from gemmule.layers.reshaping import Flatten, Reshape
+from gemmule.layers.preprocessing import Normalization, Rescaling
+from gemmule.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from gemmule.layers.serialization import deserialize, register, serialize
+from gemmule.layers.wrapping import Lambda
 
 register(Activation, Dense, Dropout, ELU, Flatten, InputLayer, LeakyReLU, ReLU, Reshape, Softmax)
 register(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract)
+register(Conv1D, Conv2D, Conv2DTranspose)
+register(RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom)
+register(Lambda, Normalization, Permute, RepeatVector, Rescaling, SpatialDropout1D, SpatialDropout2D)
 
 __all__ = [
     "Layer", "Input", "InputLayer",
     "Dense",
+    "Conv1D", "Conv2D", "Conv2DTranspose",
     "Activation", "ELU", "LeakyReLU", "ReLU", "Softmax",
-    "Dropout",
-    "Flatten", "Reshape",
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
     "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D",
+    "Flatten", "Permute", "RepeatVector", "Reshape",
+    "Lambda",
+    "Normalization", "Rescaling",
+    "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom",
     "deserialize", "serialize",
 ]  # fmt: skip

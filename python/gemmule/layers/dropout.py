@@ -11,9 +11,10 @@ from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape, standardize_shape
 from gemmule.memory import persistent
+from gemmule.ops.windows import check_channels_last
 from gemmule.plan import refuse_replay
 from gemmule.random import Stream
-from gemmule.scope import where
+from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
 
 
@@ -93,3 +94,88 @@ class Dropout(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
+
+
+class _SpatialDropout(Dropout):
+    """Dropout of whole channels: what lies side by side is alike, so that dropping single values would do little."""
+
+    _axes = ""
+    _noise: tuple[int | None, ...] = ()
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, noise_shape=self._noise, seed=seed, **kwargs)
+
+    def _pattern_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(shape) != len(self._noise):
+            raise ValueError(
+                f"{where('spatial_dropout')}: the input must have {len(self._noise)} dimensions, {self._axes}."
+                f"{received(input_shape=shape)}"
+            )
+        return super()._pattern_shape(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["noise_shape"]
+        return config
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """In training, zeroes whole channels of sequences and scales the others up, each example by itself.
+
+    Args:
+        rate: probability of a channel to be zeroed, from 0 to 1.
+        seed: an integer for a pattern that does not depend on `set_random_seed`.
+        **kwargs: `name`, `dtype`.
+
+    Input shape:
+        `(batch, steps, channels)`
+
+    Raises:
+        ValueError: if the rate is not between 0 and 1.
+
+    Example:
+        >>> layer = gm.layers.SpatialDropout1D(0.5)
+        >>> layer(np.ones((2, 10, 4)), training=True).shape
+        (2, 10, 4)
+
+    Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    """
+
+    _axes = "(batch, steps, channels)"
+    _noise = (None, 1, None)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """In training, zeroes whole channels of images and scales the others up, each example by itself.
+
+    Args:
+        rate: probability of a channel to be zeroed, from 0 to 1.
+        data_format: `None` or `"channels_last"`.
+        seed: an integer for a pattern that does not depend on `set_random_seed`.
+        **kwargs: `name`, `dtype`.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Raises:
+        ValueError: if the rate is not between 0 and 1.
+
+    Example:
+        >>> layer = gm.layers.SpatialDropout2D(0.5)
+        >>> layer(np.ones((2, 8, 8, 4)), training=True).shape
+        (2, 8, 8, 4)
+
+    Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    """
+
+    _axes = "(batch, height, width, channels)"
+    _noise = (None, 1, 1, None)
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed, **kwargs)
+        with layer_scope(self.name):
+            check_channels_last("spatial_dropout", data_format)
+        self.data_format = "channels_last"
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"data_format": self.data_format}

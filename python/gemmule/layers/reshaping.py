@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from gemmule import ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
-from gemmule.scope import where
+from gemmule.ops.windows import standardize_sizes
+from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
 
 
@@ -108,3 +111,98 @@ class Reshape(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """Puts the dimensions of each example into another order.
+
+    Args:
+        dims: the dimensions, counted from 1 without the batch, in their new order: `(2, 1)` exchanges two.
+        **kwargs: `name`, `dtype`, `input_shape`.
+
+    Input shape:
+        `(batch, d1, d2, ...)`
+
+    Output shape:
+        `(batch, *(d[i] for i in dims))`
+
+    Raises:
+        ValueError: if `dims` does not name each of the dimensions 1 to n once.
+
+    Example:
+        >>> gm.layers.Permute((2, 1))(np.zeros((5, 3, 4))).shape
+        (5, 4, 3)
+    """
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        order = tuple(dims) if isinstance(dims, (tuple, list)) else ()
+        if not order or sorted(order) != list(range(1, len(order) + 1)):
+            raise ValueError(
+                f'permute (layer "{self.name}"): dims must name each dimension once, counted from 1 without the batch, '
+                f"such as (2, 1).{received(dims=dims)}"
+            )
+        self.dims = order
+
+    def _check(self, shape: Shape) -> None:
+        if len(shape) != len(self.dims) + 1:
+            raise ValueError(
+                f"{where('permute')}: dims names {len(self.dims)} dimensions, and the input has {len(shape) - 1} "
+                f"besides the batch.{received(dims=self.dims, input_shape=tuple(shape))}"
+            )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        self._check(inputs.shape)
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check(input_shape)
+        return (input_shape[0], *(input_shape[d] for d in self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """Repeats each example's features, one copy for each step of a sequence.
+
+    Args:
+        n: number of copies.
+        **kwargs: `name`, `dtype`, `input_shape`.
+
+    Input shape:
+        `(batch, features)`
+
+    Output shape:
+        `(batch, n, features)`
+
+    Raises:
+        ValueError: if `n` is no positive integer.
+
+    Example:
+        >>> gm.layers.RepeatVector(3)(np.zeros((5, 4))).shape
+        (5, 3, 4)
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        with layer_scope(self.name):
+            (self.n,) = standardize_sizes("repeat_vector", "n", n, 1)
+
+    def _check(self, shape: Shape) -> None:
+        if len(shape) != 2:
+            raise ValueError(
+                f"{where('repeat_vector')}: the input must have 2 dimensions, (batch, features)."
+                f"{received(input_shape=tuple(shape))}"
+            )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        self._check(inputs.shape)
+        return ops.take(ops.expand_dims(inputs, 1), np.zeros(self.n, np.int32), axis=1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check(input_shape)
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"n": self.n}

@@ -18,6 +18,8 @@ from gemmule.ops.activation import (
     softplus,
     tanh,
 )
+from gemmule.ops.augment import affine_transform
+from gemmule.ops.conv2d import conv1d, conv2d, conv2d_transpose
 from gemmule.ops.creation import (
     arange,
     convert_to_numpy,
@@ -88,6 +90,12 @@ __all__ = [
     "gelu",
     "silu",
     "mish",
+    # augment
+    "affine_transform",
+    # conv2d
+    "conv2d",
+    "conv1d",
+    "conv2d_transpose",
     # creation
     "zeros",
     "ones",

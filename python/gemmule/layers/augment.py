@@ -1,0 +1,418 @@
+"""Random changes of images, in training only: more pictures from those one has.
+
+Every image is changed in a way of its own. The random numbers come from a stream of the layer, so that a run repeats
+bit for bit, for any number of threads.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+from gemmule import ops
+from gemmule.backend import execute
+from gemmule.errors import received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import Shape
+from gemmule.ops.augment import FILL_MODES, INTERPOLATIONS, Limits, check_choice, random_transforms
+from gemmule.ops.shapes import empty
+from gemmule.ops.windows import check_channels_last, standardize_sizes
+from gemmule.random import Stream
+from gemmule.scope import layer_scope, where
+from gemmule.tensor import Tensor
+
+_FLIPS = {"horizontal": (0.0, 0.5), "vertical": (0.5, 0.0), "horizontal_and_vertical": (0.5, 0.5)}
+
+
+class RandomImageLayer(Layer):
+    """Base class: images (batch, height, width, channels), or one image, are changed in training.
+
+    Args:
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`.
+    """
+
+    _wants_floats = True
+    _op = "random_images"
+
+    def __init__(self, seed: int | None = None, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        with layer_scope(self.name):
+            check_channels_last(self._op, data_format)
+        self.data_format = "channels_last"
+        self.seed = seed
+        self._stream = None if seed is None else Stream(seed)
+
+    def build(self, input_shape: Shape) -> None:
+        self._random()  # now, like weights: a seed that is set before the layer is built counts
+
+    def _random(self) -> Stream:
+        self._stream = self._stream or Stream()
+        return self._stream
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not isinstance(inputs, Tensor) or inputs.ndim not in (3, 4):
+            raise ValueError(
+                f"{where(self._op)}: the input must be images, (batch, height, width, channels), or one image without "
+                f"the batch.{received(input_shape=getattr(inputs, 'shape', inputs))}"
+            )
+        if inputs.ndim == 4:
+            return self._images(inputs, training)
+        return ops.squeeze(self._images(ops.expand_dims(inputs, 0), training), 0)
+
+    def _images(self, images: Tensor, training: bool) -> Tensor:
+        return self._changed(images) if training else images
+
+    def _changed(self, images: Tensor) -> Tensor:
+        """The images after a random change of each."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def _limits(self, argument: str, factor: Any, low: float, high: float) -> tuple[float, float]:
+        """A number f as (-f, f), or two numbers in order, within bounds."""
+        many = factor if isinstance(factor, (tuple, list)) else (factor, factor)
+        numbers = all(isinstance(f, Real) and not isinstance(f, bool) for f in many)
+        if len(many) != 2 or not numbers or any(not low <= f <= high for f in many):
+            raise ValueError(
+                f'{self._op} (layer "{self.name}"): {argument} must be a number, or two, from {low:g} to {high:g}.'
+                f"{received(**{argument: factor})}"
+            )
+        return (min(many), max(many)) if isinstance(factor, (tuple, list)) else (-abs(factor), abs(factor))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"seed": self.seed, "data_format": self.data_format}
+
+
+class RandomFlip(RandomImageLayer):
+    """In training, mirrors each image, turns it upside down, or both, each with probability 1/2.
+
+    Args:
+        mode: `"horizontal"` (left and right change places), `"vertical"` or `"horizontal_and_vertical"`: then each of
+            the two happens by itself, while Keras does both or none.
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for an unknown mode.
+
+    Example:
+        >>> layer = gm.layers.RandomFlip("horizontal")
+        >>> layer(np.zeros((8, 32, 32, 3)), training=True).shape
+        (8, 32, 32, 3)
+    """
+
+    _op = "random_flip"
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        with layer_scope(self.name):
+            check_choice(self._op, "mode", mode, tuple(_FLIPS))
+        self.mode = mode
+
+    def _changed(self, images: Tensor) -> Tensor:
+        upside_down, mirrored = _FLIPS[self.mode]
+        maps = random_transforms(
+            "flip", images.shape[0], images.shape[1:3], self._random(), (0.0, upside_down), (0.0, mirrored)
+        )
+        return ops.affine_transform(images, maps, "nearest", "nearest")
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"mode": self.mode}
+
+
+class _Moved(RandomImageLayer):
+    """Layers that move the content of images, so that something from outside comes in."""
+
+    def __init__(
+        self,
+        fill_mode: str,
+        interpolation: str,
+        seed: int | None,
+        fill_value: float,
+        data_format: str | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        with layer_scope(self.name):
+            check_choice(self._op, "fill_mode", fill_mode, FILL_MODES)
+            check_choice(self._op, "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, float(fill_value)
+
+    def _moved(
+        self, images: Tensor, kind: str, height: Limits, width: Limits = (0.0, 0.0), joint: bool = False
+    ) -> Tensor:
+        maps = random_transforms(kind, images.shape[0], images.shape[1:3], self._random(), height, width, joint)
+        return ops.affine_transform(images, maps, self.interpolation, self.fill_mode, self.fill_value)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "fill_mode": self.fill_mode,
+            "interpolation": self.interpolation,
+            "fill_value": self.fill_value,
+        }
+
+
+class RandomTranslation(_Moved):
+    """In training, moves the content of each image.
+
+    Args:
+        height_factor: part of the height to move downwards by: a number `f` for -f to f, or two limits, from -1 to 1.
+        width_factor: part of the width to move to the right by.
+        fill_mode: what comes in: `"reflect"` (`d c b a | a b c d | d c b a`), `"wrap"` (`a b c d | a b c d`),
+            `"nearest"` (`a a a a | a b c d | d d d d`) or `"constant"`.
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        fill_value: for `"constant"`.
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for a factor out of range, or unknown words.
+
+    Example:
+        >>> layer = gm.layers.RandomTranslation(0.1, 0.1)
+        >>> layer(np.zeros((8, 32, 32, 3)), training=True).shape
+        (8, 32, 32, 3)
+    """
+
+    _op = "random_translation"
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        self._height = self._limits("height_factor", height_factor, -1, 1)
+        self._width = self._limits("width_factor", width_factor, -1, 1)
+        self.height_factor, self.width_factor = height_factor, width_factor
+
+    def _changed(self, images: Tensor) -> Tensor:
+        return self._moved(images, "translation", self._height, self._width)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"height_factor": self.height_factor, "width_factor": self.width_factor}
+
+
+class RandomRotation(_Moved):
+    """In training, turns each image about its middle.
+
+    Args:
+        factor: part of a full turn, counter-clockwise: a number `f` for -f to f, or two limits, from -1 to 1.
+        fill_mode: what comes in at the corners; see `RandomTranslation`.
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        fill_value: for `"constant"`.
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for a factor out of range, or unknown words.
+
+    Example:
+        >>> layer = gm.layers.RandomRotation(0.05)  # up to 18 degrees either way
+        >>> layer(np.zeros((8, 32, 32, 3)), training=True).shape
+        (8, 32, 32, 3)
+    """
+
+    _op = "random_rotation"
+
+    def __init__(
+        self,
+        factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        self._turns = self._limits("factor", factor, -1, 1)
+        self.factor = factor
+
+    def _changed(self, images: Tensor) -> Tensor:
+        return self._moved(images, "rotation", self._turns)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"factor": self.factor}
+
+
+class RandomZoom(_Moved):
+    """In training, makes the content of each image larger or smaller.
+
+    Args:
+        height_factor: how much more than the image's height is shown: a number `f` for -f to f, or two limits, above
+            -1 and up to 1. Positive numbers make the content smaller.
+        width_factor: the same for the width; `None` for the same number as for the height.
+        fill_mode: what comes in; see `RandomTranslation`.
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        fill_value: for `"constant"`.
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for a factor out of range, or unknown words.
+
+    Example:
+        >>> layer = gm.layers.RandomZoom(0.2)
+        >>> layer(np.zeros((8, 32, 32, 3)), training=True).shape
+        (8, 32, 32, 3)
+    """
+
+    _op = "random_zoom"
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
+        self._height = self._zoom("height_factor", height_factor)
+        self._width = self._height if width_factor is None else self._zoom("width_factor", width_factor)
+        self.height_factor, self.width_factor = height_factor, width_factor
+
+    def _zoom(self, argument: str, factor: Any) -> tuple[float, float]:
+        low, high = self._limits(argument, factor, -1, 1)
+        if low <= -1:
+            raise ValueError(
+                f'{self._op} (layer "{self.name}"): {argument} must be greater than -1: nothing would be left to show.'
+                f"{received(**{argument: factor})}"
+            )
+        return low, high
+
+    def _changed(self, images: Tensor) -> Tensor:
+        return self._moved(images, "zoom", self._height, self._width, joint=self.width_factor is None)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"height_factor": self.height_factor, "width_factor": self.width_factor}
+
+
+class RandomCrop(RandomImageLayer):
+    """In training, cuts a part of the given size out of each image, at a random place.
+
+    In inference, and for images smaller than that, the largest part in the middle that has the proportions of the
+    result is scaled to its size. Each image gets a place of its own; Keras's layer has one for the batch.
+
+    Args:
+        height: height of the result in pixels.
+        width: width of the result in pixels.
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        data_format: `None` or `"channels_last"`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: if height or width is no positive integer.
+
+    Example:
+        >>> layer = gm.layers.RandomCrop(28, 28)
+        >>> layer(np.zeros((8, 32, 32, 3)), training=True).shape
+        (8, 28, 28, 3)
+    """
+
+    _op = "random_crop"
+
+    def __init__(
+        self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        with layer_scope(self.name):
+            (self.height,) = standardize_sizes(self._op, "height", height, 1)
+            (self.width,) = standardize_sizes(self._op, "width", width, 1)
+
+    def _images(self, images: Tensor, training: bool) -> Tensor:
+        size, (rows, columns) = (self.height, self.width), images.shape[1:3]
+        if (rows, columns) == size:
+            return images
+        if not training or rows < self.height or columns < self.width:
+            return ops.affine_transform(images, self._middle(rows, columns), "bilinear", "nearest", size=size)
+        tops, lefts = (0.0, rows - self.height + 1.0), (0.0, columns - self.width + 1.0)
+        maps = random_transforms("crop", images.shape[0], (rows, columns), self._random(), tops, lefts)
+        return ops.affine_transform(images, maps, "nearest", "nearest", size=size)
+
+    def _middle(self, rows: int, columns: int) -> tuple[float, ...]:
+        """The map that scales the largest part of the right proportions."""
+        height = max(min(rows, columns * self.height // self.width), 1)
+        width = max(min(columns, rows * self.width // self.height), 1)
+        tall, wide = height / self.height, width / self.width
+        top, left = (rows - height) // 2, (columns - width) // 2
+        return (wide, 0, left + wide / 2 - 0.5, 0, tall, top + tall / 2 - 0.5)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-3], self.height, self.width, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"height": self.height, "width": self.width}
+
+
+class RandomContrast(RandomImageLayer):
+    """In training, strengthens or weakens the contrast of each image: the distance of pixels from their mean.
+
+    The mean is that of the image's channel. Results are cut to `value_range`.
+
+    Args:
+        factor: a number `f` for contrasts from 1 - f to 1 + f, or two numbers, from 0 to 1: then from 1 minus the
+            smaller to 1 plus the larger one.
+        value_range: smallest and largest possible value of a pixel.
+        seed: an integer for changes that do not depend on `set_random_seed`.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for a factor or a range that is none.
+
+    Example:
+        >>> layer = gm.layers.RandomContrast(0.3, value_range=(0, 1))
+        >>> layer(np.zeros((8, 32, 32, 3)), training=True).shape
+        (8, 32, 32, 3)
+    """
+
+    _op = "random_contrast"
+
+    def __init__(
+        self, factor: Any, value_range: tuple[float, float] = (0, 255), seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, **kwargs)
+        low, high = self._limits("factor", factor, 0, 1)
+        self._contrast = 1 - abs(low), 1 + high
+        if len(value_range) != 2 or not value_range[0] < value_range[1]:
+            raise ValueError(
+                f'random_contrast (layer "{self.name}"): value_range must be two numbers, the smaller one first.'
+                f"{received(value_range=value_range)}"
+            )
+        self.factor, self.value_range = factor, tuple(value_range)
+
+    def _changed(self, images: Tensor) -> Tensor:
+        contrast = empty((images.shape[0], 1, 1, 1), images.dtype)
+        stream = self._random()
+        execute("random_uniform", [contrast.array], [stream.key], low=self._contrast[0], high=self._contrast[1])
+        stream.advance()
+        mean = ops.mean(images, axis=(1, 2), keepdims=True)
+        return ops.clip((images - mean) * contrast + mean, *self.value_range)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config() | {"factor": self.factor, "value_range": self.value_range}
+        del config["data_format"]
+        return config

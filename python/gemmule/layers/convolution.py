@@ -1,0 +1,141 @@
+"""What all convolutional layers share: their arguments, checked, and the shapes that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gemmule import activations, initializers
+from gemmule.errors import not_yet, received
+from gemmule.layers.layer import Layer
+from gemmule.layers.structure import Shape
+from gemmule.ops.conv2d import PADDINGS_1D
+from gemmule.ops.dense import FUSED
+from gemmule.ops.windows import (
+    PADDINGS,
+    check_channels_last,
+    check_fits,
+    check_strides_and_dilation,
+    reach,
+    standardize_padding,
+    standardize_sizes,
+    windows_shape,
+)
+from gemmule.scope import layer_scope, where
+from gemmule.tensor import Tensor
+
+_FUSED = {activations.get(name): name for name in FUSED}
+_AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
+_CURES = {
+    1: "Give a sequence of numbers its one channel with x[..., np.newaxis].",
+    2: "Give grey images their one channel with x[..., np.newaxis], and one image its batch with x[np.newaxis].",
+}
+
+
+class Convolution(Layer):
+    """Base class of convolutional layers.
+
+    Args:
+        kernel_size: taps of the kernel, one integer or one for each direction.
+        strides: steps of the kernel.
+        padding: `"valid"`, `"same"` or, for sequences, `"causal"`.
+        data_format: `None` or `"channels_last"`.
+        dilation_rate: distance of neighbouring taps.
+        activation: name or function; `None` for none.
+        use_bias: whether there is a bias.
+        bias_initializer: how the bias begins.
+        unsupported: arguments of Keras's that this version refuses unless they are `None`.
+        activity_regularizer: not supported yet.
+        **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
+    """
+
+    _wants_floats = True
+    _op = "conv2d"
+    _rank = 2
+
+    def __init__(
+        self,
+        *,
+        kernel_size: Any,
+        strides: Any,
+        padding: Any,
+        data_format: Any,
+        dilation_rate: Any,
+        activation: Any,
+        use_bias: bool,
+        bias_initializer: Any,
+        unsupported: dict[str, Any],
+        activity_regularizer: Any,
+        **kwargs: Any,
+    ) -> None:
+        for argument, value in unsupported.items():
+            if value is not None:
+                raise not_yet(f"{type(self).__name__}({argument}=...)")
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        op, rank = self._op, self._rank
+        with layer_scope(self.name):
+            check_channels_last(op, data_format, rank)
+            self.kernel_size = standardize_sizes(op, "kernel_size", kernel_size, rank)
+            self.strides = standardize_sizes(op, "strides", strides, rank)
+            self.padding = standardize_padding(op, padding, PADDINGS_1D if rank == 1 else PADDINGS)
+            self.dilation_rate = standardize_sizes(op, "dilation_rate", dilation_rate, rank)
+            check_strides_and_dilation(op, self.strides, self.dilation_rate)
+        self.data_format = "channels_last"
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def _count(self, argument: str, value: Any) -> int:
+        """An argument that must be a positive integer."""
+        with layer_scope(self.name):
+            return standardize_sizes(self._op, argument, value, 1)[0]
+
+    def _channels(self, input_shape: Shape) -> int:
+        """Channels of the input, whose shape is checked."""
+        rank = self._rank
+        if len(input_shape) != rank + 2:
+            raise ValueError(
+                f"{where(self._op)}: the input must have {rank + 2} dimensions, {_AXES[rank]}. {_CURES[rank]}"
+                f"{received(input_shape=input_shape)}"
+            )
+        if input_shape[-1] is None:
+            raise ValueError(
+                f"{where(self._op)}: the last dimension of the input, the channels, must be known."
+                f"{received(input_shape=input_shape)}"
+            )
+        return input_shape[-1]
+
+    def _windows(self, input_shape: Shape) -> tuple[int | None, ...]:
+        """Spatial shape of the output; the input must not be smaller than the kernel."""
+        self._channels(input_shape)
+        lengths, windows = input_shape[1:-1], reach(self.kernel_size, self.dilation_rate)
+        check_fits(self._op, lengths, windows, self.padding, input_shape, "kernel")
+        return windows_shape(lengths, windows, self.strides, self.padding)
+
+    def _add_bias(self, filters: int) -> None:
+        self.bias = self.add_weight((filters,), self.bias_initializer, name="bias") if self.use_bias else None
+
+    def _activated(self, op: Callable[..., Tensor], inputs: Tensor, *weights: Tensor, **arguments: Any) -> Tensor:
+        """The op with this layer's geometry, and its activation fused where that is possible."""
+        arguments = {
+            "strides": self.strides,
+            "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            **arguments,
+        }
+        fused = _FUSED.get(self.activation)
+        if fused is not None:
+            return op(inputs, *weights, self.bias, activation=fused, **arguments)
+        return self.activation(op(inputs, *weights, self.bias, **arguments))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+        }
