@@ -236,7 +236,7 @@ struct RandomTransforms {
     const double tall = a.low[0] + (a.high[0] - a.low[0]) * u, wide = a.low[1] + (a.high[1] - a.low[1]) * v;
     const double middle_x = (a.width - 1) / 2, middle_y = (a.height - 1) / 2;
     switch (a.kind) {
-      case kFlip:  // with the probabilities `high`
+      case kFlip:                                                                  // with the probabilities `high`
         return set(t, v < a.high[1] ? -1 : 1, 0, v < a.high[1] ? a.width - 1 : 0,  //
                    0, u < a.high[0] ? -1 : 1, u < a.high[0] ? a.height - 1 : 0);
       case kTranslation:
