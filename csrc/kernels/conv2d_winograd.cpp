@@ -12,15 +12,16 @@ namespace {
 // an element carried into the transformed space or back, and of a transformed weight. Bytes of a block of transformed
 // tiles: about half of L2, of which processors with AVX-512 have a megabyte or more.
 #if defined(__AVX512F__)
-constexpr double kProduct = 1 / 120.0, kElement = 0.1, kWeight = 0.25;
+constexpr double kProduct = 1 / 120.0, kElement = 0.08, kWeight = 0.2;
 constexpr int64_t kBlockBytes = 576 * 1024;
 #elif defined(__AVX2__)
-constexpr double kProduct = 1 / 56.0, kElement = 0.17, kWeight = 0.35;
+constexpr double kProduct = 1 / 56.0, kElement = 0.15, kWeight = 0.3;
 constexpr int64_t kBlockBytes = 192 * 1024;
 #else
-constexpr double kProduct = 1 / 21.0, kElement = 0.3, kWeight = 0.4;
+constexpr double kProduct = 1 / 21.0, kElement = 0.25, kWeight = 0.35;
 constexpr int64_t kBlockBytes = 192 * 1024;
 #endif
+constexpr double kTurning = 1.25;       // times the work with a weight when it is transposed or carried back
 constexpr double kMargin = 0.95;        // of the exact path's time, which an estimate has to stay below
 constexpr int64_t kLongestChunk = 256;  // tiles of a chunk of the weights' gradient
 
@@ -105,7 +106,8 @@ int64_t winograd_local_bytes(const WinogradPlan& p) {
 
 double winograd_cost(const WinogradPlan& p) {
   const double tiles = static_cast<double>(p.positions()) * p.tiles(), weights = static_cast<double>(p.C) * p.O;
-  return 100 + tiles * (weights * kProduct + (p.C + p.O) * kElement) + p.positions() * weights * kWeight;
+  const double weight = p.pass == WinogradPass::forward ? kWeight : kTurning * kWeight;
+  return 100 + tiles * (weights * kProduct + (p.C + p.O) * kElement) + p.positions() * weights * weight;
 }
 
 void winograd_run(const WinogradPlan& p, const WinogradOperands& m, const Units& u) {
