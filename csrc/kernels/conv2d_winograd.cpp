@@ -22,6 +22,8 @@ constexpr double kProduct = 1 / 21.0, kElement = 0.25, kWeight = 0.35;
 constexpr int64_t kBlockBytes = 192 * 1024;
 #endif
 constexpr double kTurning = 1.25;       // times the work with a weight when it is transposed or carried back
+constexpr double kFar = 2;              // times the same where they exceed the caches
+constexpr double kCaches = 24 << 20;    // bytes
 constexpr double kMargin = 0.95;        // of the exact path's time, which an estimate has to stay below
 constexpr int64_t kLongestChunk = 256;  // tiles of a chunk of the weights' gradient
 
@@ -40,10 +42,6 @@ bool is_possible(const ConvShape& s) {
 double exact_cost(const ConvShape& s) { return s.flops() / 2 * kProduct; }
 
 }  // namespace
-
-bool winograd_wins(const ConvShape& shape, WinogradPass pass, int64_t tile) {
-  return is_possible(shape) && winograd_cost(winograd_plan(shape, pass, tile)) < kMargin * exact_cost(shape);
-}
 
 int64_t winograd_tile(const ConvShape& shape, WinogradPass pass, int64_t largest) {
   if (!is_possible(shape)) return 0;
@@ -106,8 +104,10 @@ int64_t winograd_local_bytes(const WinogradPlan& p) {
 
 double winograd_cost(const WinogradPlan& p) {
   const double tiles = static_cast<double>(p.positions()) * p.tiles(), weights = static_cast<double>(p.C) * p.O;
-  const double weight = p.pass == WinogradPass::forward ? kWeight : kTurning * kWeight;
-  return 100 + tiles * (weights * kProduct + (p.C + p.O) * kElement) + p.positions() * weights * weight;
+  const double transformed = p.positions() * weights;
+  const double turning = p.pass == WinogradPass::forward ? 1 : kTurning;
+  const double far = transformed * sizeof(float) > kCaches ? kFar : 1;
+  return 100 + tiles * (weights * kProduct + (p.C + p.O) * kElement) + transformed * kWeight * turning * far;
 }
 
 void winograd_run(const WinogradPlan& p, const WinogradOperands& m, const Units& u) {

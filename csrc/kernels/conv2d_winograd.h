@@ -43,12 +43,9 @@ struct WinogradOperands {
   const float* residual = nullptr;  // like out, and never out itself
 };
 
-// Whether Winograd with tiles of tile×tile beats the exact convolution, transform of the weights included, by an
-// estimate from shape and level. `shape` is the convolution's own in every pass. False for what Winograd cannot do at
-// all.
-bool winograd_wins(const ConvShape& shape, WinogradPass pass, int64_t tile);
-
-// The best tile when a call allows tiles up to `largest` (attribute `winograd`: 0, 2 or 4); 0 is the exact convolution.
+// The best tile for a convolution when tiles up to `largest` are allowed (attribute `winograd`: 0, 2 or 4), by an
+// estimate from shape and level that counts the transform of the weights. 0 is the exact convolution: where that is
+// faster, and for what Winograd cannot do at all. `shape` is the convolution's own in every pass.
 int64_t winograd_tile(const ConvShape& shape, WinogradPass pass, int64_t largest);
 
 WinogradPlan winograd_plan(const ConvShape& shape, WinogradPass pass, int64_t tile,
