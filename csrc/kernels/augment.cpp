@@ -12,6 +12,7 @@ namespace {
 
 enum FillMode : int64_t { kNearest, kConstant, kReflect, kWrap };
 constexpr double kFarthest = 0x1p51;  // beyond it a place is no pixel any more, nor is NaN
+constexpr double kNear = 0x1p40;
 
 bool same(const char* a, const char* b) { return __builtin_strcmp(a, b) == 0; }
 
@@ -112,6 +113,10 @@ struct AffineTransform {
       const int64_t n = unit / a.OH, oy = unit % a.OH;
       const T* image = x + n * a.image();
       T* out = y + unit * a.OW * a.C;
+      if (!a.bilinear && is_straight(transforms + 6 * n)) {
+        straight_row(out, image, transforms + 6 * n, oy, fill, a);
+        continue;
+      }
       for (int64_t ox = 0; ox < a.OW; ++ox, out += a.C) {
         const Place place = place_of(transforms + 6 * n, ox, oy);
         if (!place.known())
@@ -121,6 +126,31 @@ struct AffineTransform {
         else
           pick(out, image, nearest_pixel(place, a), fill, a.C);
       }
+    }
+  }
+
+  // Flips and crops: rows stay rows, and pixels of a row stay neighbours.
+  static bool is_straight(const double* t) {
+    const bool unscaled = (t[0] == 1 || t[0] == -1) && (t[4] == 1 || t[4] == -1) && t[1] == 0 && t[3] == 0;
+    return unscaled && t[2] == __builtin_floor(t[2]) && __builtin_fabs(t[2]) < kNear && __builtin_fabs(t[5]) < kNear;
+  }
+
+  static void straight_row(T* out, const T* image, const double* t, int64_t oy, T fill, const Args& a) {
+    const int64_t row = pixel_at(rounded(t[4] * static_cast<double>(oy) + t[5]), a.H, a.mode);
+    if (row < 0) return set(out, fill, a.OW * a.C);
+    const T* line = image + row * a.row();
+    const int64_t first = static_cast<int64_t>(t[2]), step = static_cast<int64_t>(t[0]);
+    // The columns [begin, end) of the result lie inside the image.
+    const int64_t begin = min(max(step > 0 ? -first : first - a.W + 1, 0), a.OW);
+    const int64_t end = min(max(step > 0 ? a.W - first : first + 1, begin), a.OW);
+    for (int64_t ox = 0; ox < a.OW; ++ox) {
+      if (ox == begin && step > 0 && end > begin) {
+        __builtin_memcpy(out + begin * a.C, line + (first + begin) * a.C, (end - begin) * a.C * sizeof(T));
+        ox = end;
+        if (ox == a.OW) break;
+      }
+      const int64_t column = pixel_at(first + step * ox, a.W, a.mode);
+      pick(out + ox * a.C, line, column < 0 ? -1 : column * a.C, fill, a.C);
     }
   }
 
@@ -236,9 +266,8 @@ struct RandomTransforms {
     const double tall = a.low[0] + (a.high[0] - a.low[0]) * u, wide = a.low[1] + (a.high[1] - a.low[1]) * v;
     const double middle_x = (a.width - 1) / 2, middle_y = (a.height - 1) / 2;
     switch (a.kind) {
-      case kFlip:                                                                  // with the probabilities `high`
-        return set(t, v < a.high[1] ? -1 : 1, 0, v < a.high[1] ? a.width - 1 : 0,  //
-                   0, u < a.high[0] ? -1 : 1, u < a.high[0] ? a.height - 1 : 0);
+      case kFlip:
+        return flip(t, u < a.high[0], v < a.high[1], a);
       case kTranslation:
         return set(t, 1, 0, -(wide * a.width), 0, 1, -(tall * a.height));
       case kZoom:
@@ -252,6 +281,10 @@ struct RandomTransforms {
                    sin, cos, middle_y - middle_x * sin - middle_y * cos);
       }
     }
+  }
+
+  static GEMMULE_INLINE void flip(double* t, bool upside_down, bool mirrored, const Args& a) {
+    set(t, mirrored ? -1 : 1, 0, mirrored ? a.width - 1 : 0, 0, upside_down ? -1 : 1, upside_down ? a.height - 1 : 0);
   }
 
   static GEMMULE_INLINE void set(double* t, double a, double b, double c, double d, double e, double f) {

@@ -22,7 +22,7 @@ def main() -> None:
         layer = getattr(keras.layers, row.layer)(**row.kwargs)
         arrays = [rng.normal(size=(5, *shape)).astype(np.float32) for shape in row.input_shapes]
         x = arrays if row.several else arrays[0]
-        y = np.asarray(layer(x, training=False) if row.layer == "Dropout" else layer(x))
+        y = np.asarray(layer(x, training=row.training) if row.training or row.layer == "Dropout" else layer(x))
         found |= {f"{row.id}/x{i}": array for i, array in enumerate(arrays)} | {f"{row.id}/y": y}
         found |= {f"{row.id}/w{i}": w for i, w in enumerate(layer.get_weights())}
     np.savez_compressed(Path(__file__).parent / "keras_values.npz", **found)

@@ -117,7 +117,18 @@ def images(layer: str, *output: int, gradient: float = SMOOTH, **kwargs: Any) ->
     return Row(layer, {"seed": 3, **kwargs}, shape, output or shape, gradient=gradient, training=True, keras=False)
 
 
+def fixed(layer: str, **kwargs: Any) -> Row:
+    """A random layer whose limits leave one possibility."""
+    return Row(f"Random{layer}", kwargs, (5, 6, 3), (5, 6, 3), training=True)
+
+
 IMAGES = [
+    fixed("Translation", height_factor=(0.3, 0.3), width_factor=(-0.25, -0.25)),
+    fixed("Translation", height_factor=(-0.9, -0.9), width_factor=(0.7, 0.7), fill_mode="nearest"),
+    fixed("Rotation", factor=(0.1, 0.1), fill_mode="constant", fill_value=0.5),
+    fixed("Rotation", factor=(-0.3, -0.3), interpolation="nearest"),
+    fixed("Zoom", height_factor=(0.4, 0.4)),
+    fixed("Zoom", height_factor=(-0.5, -0.5), width_factor=(0.7, 0.7), fill_mode="constant", interpolation="nearest"),
     images("RandomFlip"),
     images("RandomFlip", mode="horizontal"),
     images("RandomFlip", mode="vertical"),

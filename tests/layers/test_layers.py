@@ -175,7 +175,7 @@ def test_values_are_those_of_keras(row: Row) -> None:
         layer, x = make(row), one_or_list(row, [oracle[f"{row.id}/x{i}"] for i in range(len(row.input_shapes))])
         layer(x)
         layer.set_weights([oracle[f"{row.id}/w{i}"] for i in range(len(row.weights))])
-        assert_close(layer(x).numpy(), oracle[f"{row.id}/y"], 2e-6)
+        assert_close(layer(x, training=row.training).numpy(), oracle[f"{row.id}/y"], 2e-6)
 
 
 def train(row: Row, how: str) -> list[np.ndarray]:

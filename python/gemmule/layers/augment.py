@@ -315,7 +315,8 @@ class RandomCrop(RandomImageLayer):
     """In training, cuts a part of the given size out of each image, at a random place.
 
     In inference, and for images smaller than that, the largest part in the middle that has the proportions of the
-    result is scaled to its size. Each image gets a place of its own; Keras's layer has one for the batch.
+    result is scaled to its size. Each image gets a place of its own; Keras's layer has one for the batch, and leaves
+    images as they are in inference.
 
     Args:
         height: height of the result in pixels.
@@ -374,8 +375,8 @@ class RandomContrast(RandomImageLayer):
     The mean is that of the image's channel. Results are cut to `value_range`.
 
     Args:
-        factor: a number `f` for contrasts from 1 - f to 1 + f, or two numbers, from 0 to 1: then from 1 minus the
-            smaller to 1 plus the larger one.
+        factor: a number `f` for contrasts from 1 - f to 1 + f (as Keras describes it, while its layer begins at 1), or
+            two numbers, from 0 to 1: then from 1 minus the smaller to 1 plus the larger one.
         value_range: smallest and largest possible value of a pixel.
         seed: an integer for changes that do not depend on `set_random_seed`.
         **kwargs: `name`, `dtype`.
