@@ -148,6 +148,7 @@ STOREY = {name: number for number, names in enumerate(STOREYS) for name in names
 UPWARD = {
     ("tensor", "config"),
     ("config", "__init__"),
+    ("utils", "models"),  # a figure of what a layer sees needs a model that ends there
 }
 
 

@@ -1,7 +1,19 @@
-"""Helpers around training: seeds, labels, and pictures in the terminal."""
+"""Helpers around training: seeds, labels, figures of networks, and pictures in the terminal."""
+
+from importlib import import_module
+from typing import Any
 
 from gemmule.random import set_random_seed
 from gemmule.session import clear_session
 from gemmule.utils.numerical import to_categorical
 
-__all__ = ["clear_session", "set_random_seed", "to_categorical"]
+_HOME = {"plot_feature_maps": "plots", "plot_filters": "plots"}
+
+__all__ = ["clear_session", "plot_feature_maps", "plot_filters", "set_random_seed", "to_categorical"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what draws on first use: it stands on layers and models, which stand on this package."""
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Known: {', '.join(__all__)}.")
