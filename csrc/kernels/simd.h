@@ -160,6 +160,23 @@ GEMMULE_INLINE float fma(float a, float b, float c) {
 #endif
 
 template <class T>
+GEMMULE_INLINE Vec<T> square_root(Vec<T> v) {
+  for (int i = 0; i < kLanes<T>; ++i) v[i] = sizeof(T) == 4 ? __builtin_sqrtf(v[i]) : __builtin_sqrt(v[i]);
+  return v;
+}
+#if defined(__AVX512F__)  // the masked form: GCC 12 warns about the plain one's undefined operand
+template <>
+GEMMULE_INLINE Vec<float> square_root<float>(Vec<float> v) {
+  return reinterpret_cast<Vec<float>>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(v)));
+}
+#elif defined(__AVX2__)
+template <>
+GEMMULE_INLINE Vec<float> square_root<float>(Vec<float> v) {
+  return reinterpret_cast<Vec<float>>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
+}
+#endif
+
+template <class T>
 GEMMULE_INLINE Vec<T> select(Mask<T> condition, Vec<T> yes, Vec<T> no) {
   return condition ? yes : no;
 }

@@ -25,23 +25,6 @@ struct Sgd {
   }
 };
 
-template <class T>
-GEMMULE_INLINE Vec<T> square_root(Vec<T> v) {
-  for (int i = 0; i < kLanes<T>; ++i) v[i] = sizeof(T) == 4 ? __builtin_sqrtf(v[i]) : __builtin_sqrt(v[i]);
-  return v;
-}
-#if defined(__AVX512F__)  // the masked form: GCC 12 warns about the plain one's undefined operand
-template <>
-GEMMULE_INLINE Vec<float> square_root<float>(Vec<float> v) {
-  return reinterpret_cast<Vec<float>>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(v)));
-}
-#elif defined(__AVX2__)
-template <>
-GEMMULE_INLINE Vec<float> square_root<float>(Vec<float> v) {
-  return reinterpret_cast<Vec<float>>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
-}
-#endif
-
 // Kingma & Ba, "Adam: A Method for Stochastic Optimization" (2015), with the bias correction moved into the step
 // size `alpha`, as at the end of their section 2.
 template <class T>

@@ -19,6 +19,7 @@ import numpy as np
 from gemmule import mutation
 from gemmule.backend import GUARD, Call, GuardTripped, backend, listening
 from gemmule.errors import PlanError, PlanWarning
+from gemmule.fusion import fuse
 from gemmule.memory import is_persistent, root
 from gemmule.scope import current_layer
 from gemmule.tensor import Tensor, add_read_guard
@@ -160,6 +161,9 @@ class NativePlan:
     Args:
         located: the step.
         feeds: arrays that `bind` may replace, by name.
+
+    Attributes:
+        kernels: names of the kernels it runs, in order; fewer than were recorded where kernels could be joined.
     """
 
     def __init__(self, located: _Located, feeds: Mapping[str, np.ndarray]) -> None:
@@ -179,11 +183,13 @@ class NativePlan:
             )
             if not temporary:
                 self._keep.append(owner)
-        self._add_steps(located)
+        calls, operands = fuse(located.calls, located.operands)
+        self.kernels = [call.name for call in calls]
+        self._add_steps(calls, operands)
         self._native.finish()
 
-    def _add_steps(self, located: _Located) -> None:
-        for call, (outputs, inputs) in zip(located.calls, located.operands, strict=True):
+    def _add_steps(self, calls: list[Call], operands: list[tuple[list[Operand], list[Operand]]]) -> None:
+        for call, (outputs, inputs) in zip(calls, operands, strict=True):
             references = [self._reference(operand) for operand in (*outputs, *inputs)]
             if call.name == GUARD:
                 self._native.add_guard(*references[0])

@@ -209,4 +209,55 @@ ROWS = [
     Row("SpatialDropout1D", {"rate": 0.4, "seed": 5}, (3, 4), (3, 4), training=True, keras=False),
     Row("SpatialDropout2D", {"rate": 0.4, "seed": 5}, (3, 2, 4), (3, 2, 4), training=True, keras=False),
     *IMAGES,
+    *[
+        Row(
+            "BatchNormalization",
+            {"gamma_initializer": "glorot_uniform", "moving_mean_initializer": "glorot_uniform", **kwargs},
+            shape,
+            shape,
+            ((shape[axis],),) * 4,
+            training=training,
+            keras=not training,
+        )
+        for training in (False, True)
+        for kwargs, shape, axis in (
+            ({}, (7,), -1),
+            ({"epsilon": 0.01, "momentum": 0.9}, (3, 5), -1),
+            ({}, (3, 2, 5), -1),
+            ({"axis": 1}, (3, 2, 5), 0),
+        )
+    ],
+    Row("BatchNormalization", {"center": False, "scale": False}, (3, 5), (3, 5), ((5,), (5,)), training=True),
+    *[
+        Row(
+            "LayerNormalization",
+            {"gamma_initializer": "glorot_uniform", "beta_initializer": "glorot_uniform", **kwargs},
+            shape,
+            shape,
+            (weights, weights),
+            gradient=1e-6,
+            tolerance=3e-6,
+        )
+        for kwargs, shape, weights in (
+            ({}, (7,), (7,)),
+            ({"axis": 1, "epsilon": 0.01}, (3, 5), (3,)),
+            ({"axis": [1, 2]}, (3, 5), (3, 5)),
+        )
+    ],
+    Row("LayerNormalization", {"center": False, "scale": False}, (5, 9), (5, 9), (), gradient=1e-6, tolerance=3e-6),
+    *[
+        Row(
+            "GroupNormalization",
+            {"gamma_initializer": "glorot_uniform", "beta_initializer": "glorot_uniform", **kwargs},
+            shape,
+            shape,
+            (weights, weights),
+            tolerance=3e-6,
+        )
+        for kwargs, shape, weights in (
+            ({"groups": 2}, (3, 6), (6,)),
+            ({"groups": -1}, (3, 4, 5), (5,)),
+            ({"groups": 3, "axis": 1}, (6, 4), (6,)),
+        )
+    ],
 ]

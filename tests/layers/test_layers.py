@@ -125,7 +125,9 @@ def test_gradient_is_that_of_finite_differences(row: Row) -> None:
     rng = rng_for(row.id, "direction")
     inputs = x if row.several else [x]
     start = [*inputs, *layer.get_weights()]
-    direction = [rng.normal(size=array.shape) for array in start]
+    trained = {id(weight) for weight in layer.trainable_weights}
+    moves = [*(True for _ in inputs), *(id(weight) in trained for weight in layer.weights)]
+    direction = [rng.normal(size=array.shape) * move for array, move in zip(start, moves)]
 
     def moved(step: float) -> float:
         at = [array + step * d for array, d in zip(start, direction)]
@@ -134,8 +136,9 @@ def test_gradient_is_that_of_finite_differences(row: Row) -> None:
 
     step = 1e-5
     numeric = (moved(step) - moved(-step)) / (2 * step)
-    analytic = sum(float((g * d).sum()) for g, d in zip(gradients, direction))
-    scale = max(sum(float(np.abs(g * d).sum()) for g, d in zip(gradients, direction)), 1e-12)
+    along = [d for d, move in zip(direction, moves) if move]
+    analytic = sum(float((g * d).sum()) for g, d in zip(gradients, along, strict=True))
+    scale = max(sum(float(np.abs(g * d).sum()) for g, d in zip(gradients, along)), 1e-12)
     assert abs(numeric - analytic) <= row.gradient * scale
 
 
@@ -198,4 +201,4 @@ def test_eager_equals_replay_equals_reference(row: Row) -> None:
     eager, replay, reference = (train(row, how) for how in ("eager", "replay", "reference"))
     for a, b, c in zip(eager, replay, reference):
         np.testing.assert_array_equal(a, b)
-        assert_close(b, c, 1e-4)
+        assert_close(b, c, 1e-4, least_scale=0.01)  # a bias in front of batch norm has a gradient of rounding errors

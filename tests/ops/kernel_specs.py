@@ -155,6 +155,49 @@ WINOGRAD_SHAPES = [
     ("wide", (4, 11, 9, 80), 70, (3, 4, 0, 3)),
     ("flat", (3, 4, 50, 64), 96, (1, 1, 2, 0)),
 ]
+def normalized_batch(*shape: int, residual: bool = True) -> Callable[[np.random.Generator, str], Operands]:
+    """Batch norm with all that can be fused into it."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        x, more = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        gamma, beta = (rng.standard_normal(shape[-1]).astype(dtype) for _ in range(2))
+        outputs = [np.empty(shape, dtype), np.empty(shape[-1], dtype), np.empty(shape[-1], dtype)]
+        return outputs, [x, gamma, beta, more if residual else None]
+
+    return operands
+
+
+def normalized_batch_backward(*shape: int) -> Callable[[np.random.Generator, str], Operands]:
+    """The way back through an activation and a normalization at once; y is the activation's, which may be any."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        dy, x = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        y = rng.uniform(-0.9, 0.9, shape).astype(dtype)
+        mean, gamma = (rng.standard_normal(shape[-1]).astype(dtype) for _ in range(2))
+        inverse = rng.uniform(0.5, 2, shape[-1]).astype(dtype)
+        outputs = [np.empty(shape, dtype), np.empty(shape[-1], dtype), np.empty(shape[-1], dtype)]
+        return outputs, [dy, x, y, mean, inverse, gamma]
+
+    return operands
+
+
+def scaled_columns(*shape: int) -> Callable[[np.random.Generator, str], Operands]:
+    """x scale + shift + residual."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        x, residual = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        scale, shift = (rng.standard_normal(shape[-1]).astype(dtype) for _ in range(2))
+        return [np.empty(shape, dtype)], [x, scale, shift, residual]
+
+    return operands
+
+
+def moving_statistics(rng: np.random.Generator, dtype: str) -> Operands:
+    mean, moving_mean = (rng.standard_normal(N).astype(dtype) for _ in range(2))
+    inverse, moving_variance = (rng.uniform(0.5, 2, N).astype(dtype) for _ in range(2))
+    return [moving_mean, moving_variance], [mean, inverse]
+
+
 SUMS = {"float32": 3e-6, "float64": 1e-14}
 ROWS = [
     Row("sgd_step", lambda rng, d: sgd(rng, d, momentum=False), {"nesterov": False}, tag="plain"),
@@ -214,4 +257,42 @@ ROWS = [
     ),
     *(row for kernel in ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weights")
       for row in winograd_rows(kernel)),
+    *(
+        Row("batch_norm_forward", normalized_batch(*shape, residual=residual),
+            {"epsilon": 0.001, "activation": name, "alpha": alpha}, tag=f"{name}-{'x'.join(map(str, shape))}",
+            tolerance={"float32": 3e-5, "float64": 1e-13})  # means are small beside what they are means of
+        for shape, residual, name, alpha in (
+            ((37, 5), True, "relu", 0.0),
+            ((300, 3, 37), False, "leaky_relu", 0.3),
+            ((2, 7, 300), True, "elu", 1.5),
+            ((41, 1), False, "selu", 0.0),
+            ((700, 16), True, "sigmoid", 0.0),
+            ((3, 2), False, "tanh", 0.0),
+            ((1, 24), True, "softplus", 0.0),
+            ((9, 64), True, "exponential", 0.0),
+            ((1100, 3), True, "linear", 0.0),
+        )
+    ),
+    *(
+        Row("batch_norm_backward", normalized_batch_backward(*shape),
+            {"activation": name, "alpha": alpha, "training": training}, tag=f"{name}-{'x'.join(map(str, shape))}",
+            tolerance=SUMS)
+        for shape, training, name, alpha in (
+            ((37, 5), True, "relu", 0.0),
+            ((300, 3, 37), False, "leaky_relu", 0.3),
+            ((2, 7, 300), True, "elu", 1.5),
+            ((41, 1), True, "selu", 0.0),
+            ((700, 16), False, "sigmoid", 0.0),
+            ((3, 2), True, "tanh", 0.0),
+            ((1, 24), True, "softplus", 0.0),
+            ((9, 64), True, "exponential", 0.0),
+            ((1100, 3), True, "linear", 0.0),
+        )
+    ),
+    *(
+        Row("scale_shift", scaled_columns(*shape), {"activation": name, "alpha": 0.5},
+            tag=f"{name}-{'x'.join(map(str, shape))}")
+        for shape, name in (((37, 5), "relu"), ((3, 5, 70), "elu"), ((600, 33), "linear"))
+    ),
+    Row("batch_norm_update", moving_statistics, {"momentum": 0.9, "epsilon": 0.01}),
 ]  # fmt: skip

@@ -573,6 +573,67 @@ REDUCE = [
           tolerance=EXACT, differentiable=False, fuzz=with_axes()) for op, p in (("any", 0.1), ("all", 0.9))),
 ]  # fmt: skip
 
+# ---- Rows: normalization ---------------------------------------------------------------------------------------------
+
+
+def normalized(op: str, *names: str) -> Callable[..., Tensor]:
+    """An op called with x and further tensors by name."""
+    return lambda x, *tensors, **arguments: OPS[op](x, **dict(zip(names, tensors, strict=True)), **arguments)
+
+
+def channel_shapes(count: int, last: bool = True, least: int = 0) -> Callable[..., Any]:
+    """x and `count` arrays with an entry for each of its channels."""
+
+    def shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+        shape = some_shape(rng, 2, 4, least)
+        axis = len(shape) - 1 if last else int(rng.integers(len(shape)))
+        return [shape, *[(shape[axis],)] * count], {"axis": axis}
+
+    return shapes
+
+
+def example_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """x, and gamma and beta along its last axis, which is not empty."""
+    shape = some_shape(rng, 1, 3, 1)
+    return [shape, shape[-1:], shape[-1:]], {"axis": -1}
+
+
+def group_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """x, and gamma and beta along its channels, a multiple of the groups."""
+    groups, channels = int(rng.integers(1, 5)), some_length(rng, 1)
+    while groups * channels > 100:
+        channels //= 2
+    shape = (*some_shape(rng, 1, 3, 1)[:3], groups * channels)
+    return [shape, shape[-1:], shape[-1:]], {"groups": groups}
+
+
+NORMAL = {"tolerance": SUMS, "gradient_tolerance": SUMS, "flops": lambda inputs, out: 8.0 * out.size}
+FEATURE_MAP = (8, 16, 16, 64)
+
+NORM = [
+    Row("batch_normalization", (normal(*S), normal(37), positive(37)), {"axis": -1}, fuzz=channel_shapes(2),
+        bench=(FEATURE_MAP, FEATURE_MAP[-1:], FEATURE_MAP[-1:]), **NORMAL),
+    Row("batch_normalization", (normal(3, 5, 7), normal(5), positive(5), normal(5), normal(5)),
+        {"axis": 1, "epsilon": 0.1}, tag="axis",
+        call=normalized("batch_normalization", "mean", "variance", "scale", "offset"), **NORMAL),
+    Row("normalize_batch", (normal(*S),), fuzz=channel_shapes(0, False, 1), bench=(FEATURE_MAP,), **NORMAL),
+    Row("normalize_batch", (normal(37, 7), normal(7), normal(7)), tag="scaled",
+        call=normalized("normalize_batch", "scale", "offset"),
+        bench=((5000, 24), (24,), (24,)), **NORMAL),
+    Row("normalize_batch", (normal(3, 5, 7, 2), normal(5), normal(5)), {"axis": 1, "epsilon": 0.1}, tag="axis",
+        call=normalized("normalize_batch", "scale", "offset"), fuzz=channel_shapes(2, False, 1), **NORMAL),
+    Row("layer_normalization", (normal(*S), normal(37), normal(37)), {"epsilon": 0.01}, fuzz=example_shapes,
+        bench=((1024, 257), (257,), (257,)), **NORMAL),
+    Row("layer_normalization", (normal(3, 7, 5),), {"axis": 1, "epsilon": 0.01}, tag="middle", bench=((64, 256, 4),),
+        **NORMAL),
+    Row("layer_normalization", (normal(3, 7, 5), normal(7, 5), normal(7, 5)), {"axis": (1, 2), "epsilon": 0.01},
+        tag="two", **NORMAL),
+    Row("group_normalization", (normal(3, 2, 5, 12), normal(12), normal(12)), {"groups": 4},
+        call=normalized("group_normalization", "gamma", "beta"), fuzz=group_shapes,
+        bench=(FEATURE_MAP, FEATURE_MAP[-1:], FEATURE_MAP[-1:]), **NORMAL),
+    Row("group_normalization", (normal(3, 6, 7),), {"groups": 3, "axis": 1, "epsilon": 0.1}, tag="axis", **NORMAL),
+]  # fmt: skip
+
 # ---- Rows: losses, dropout ---------------------------------------------------------------------------------------
 
 LOSS = [
@@ -691,6 +752,7 @@ ROWS = [
     *CONVOLUTION,
     *AUGMENT,
     *REDUCE,
+    *NORM,
     *LOSS,
     *DROPOUT,
     *RESHAPING,

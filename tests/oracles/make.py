@@ -57,6 +57,32 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         flat = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1).long(), reduction="none")
         return flat.reshape(labels.shape)
 
+    def along(axis: int, x: Any, function: Callable[[Any], Any]) -> Any:
+        """PyTorch wants channels second."""
+        if x.ndim == 2 and axis in (-1, 1):
+            return function(x)
+        return function(x.movedim(axis, 1)).movedim(1, axis)
+
+    def fixed(
+        x: Any, mean: Any, variance: Any, scale: Any = None, offset: Any = None, axis: int = -1, epsilon: float = 0.001
+    ) -> Any:  # F.batch_norm has no gradient for the statistics
+        y = (x.movedim(axis, -1) - mean) / torch.sqrt(variance + epsilon)
+        return (y if scale is None else y * scale + offset).movedim(-1, axis)
+
+    def batch(x: Any, scale: Any = None, offset: Any = None, axis: int = -1, epsilon: float = 0.001) -> Any:
+        return along(axis, x, lambda x: F.batch_norm(x, None, None, scale, offset, True, eps=epsilon))
+
+    def layer(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-7) -> Any:
+        if isinstance(axis, tuple):
+            return F.layer_norm(x, [x.shape[a] for a in axis], gamma, beta, epsilon)
+        x = x.movedim(axis, -1)
+        return F.layer_norm(x, x.shape[-1:], gamma, beta, epsilon).movedim(-1, axis)
+
+    def group(
+        x: Any, gamma: Any = None, beta: Any = None, groups: int = 1, axis: int = -1, epsilon: float = 0.001
+    ) -> Any:
+        return along(axis, x, lambda x: F.group_norm(x, groups, gamma, beta, epsilon))
+
     def dense(x: Any, w: Any, b: Any = None, activation: str | None = None) -> Any:
         return activations[activation](x @ w if b is None else x @ w + b)
 
@@ -136,6 +162,10 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         "conv1d": conv,
         "conv2d_transpose": conv_transpose,
         "separable_conv2d": separable,
+        "batch_normalization": fixed,
+        "normalize_batch": batch,
+        "layer_normalization": layer,
+        "group_normalization": group,
         "sum": reduced(torch.sum),
         "mean": reduced(torch.mean),
         "max": reduced(torch.amax),
@@ -181,7 +211,15 @@ def keras_values() -> Arrays:
     from keras import ops
 
     # Ours take other arguments, or do something else on purpose (take: an index out of range).
-    different = {"dense", "getitem", "convert_to_numpy", "convert_to_tensor", "take-outside", "take-integers"}
+    different = {
+        "dense",
+        "getitem",
+        "convert_to_numpy",
+        "convert_to_tensor",
+        "take-outside",
+        "take-integers",
+        "batch_normalization-axis",
+    }
     arrays: Arrays = {}
     for row in ROWS:
         function = getattr(ops, row.op, None)

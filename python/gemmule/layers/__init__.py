@@ -34,6 +34,7 @@ from gemmule.layers.merging import (
 )
 from gemmule.layers.preprocessing import Normalization, Rescaling
 from gemmule.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from gemmule.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
 from gemmule.layers.serialization import deserialize, register, serialize
 from gemmule.layers.wrapping import Lambda
 
@@ -42,12 +43,14 @@ register(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract)
 register(Conv1D, Conv2D, Conv2DTranspose)
 register(RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom)
 register(Lambda, Normalization, Permute, RepeatVector, Rescaling, SpatialDropout1D, SpatialDropout2D)
+register(BatchNormalization, GroupNormalization, LayerNormalization)
 
 __all__ = [
     "Layer", "Input", "InputLayer",
     "Dense",
     "Conv1D", "Conv2D", "Conv2DTranspose",
     "Activation", "ELU", "LeakyReLU", "ReLU", "Softmax",
+    "BatchNormalization", "GroupNormalization", "LayerNormalization",
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
     "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
     "Dropout", "SpatialDropout1D", "SpatialDropout2D",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from gemmule import metrics as metrics_module
 from gemmule import optimizers as optimizers_module
 from gemmule.autograd import GradientTape
 from gemmule.backend import execute, guard
+from gemmule.deferral import TrainingStep
 from gemmule.errors import received
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
@@ -59,6 +60,7 @@ class Compiled:
         renew_after_fork(self, "lock", threading.Lock)
         renew_after_fork(self, "sums", threading.RLock)
         self.trainable: list[Variable] | None = list(model.trainable_variables) if model.built else None
+        self._frozen: frozenset[int] | None = _frozen_layers(model) if model.built else None
         self._known: dict[int, Variable] = {}
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
 
@@ -158,6 +160,8 @@ class Compiled:
             return
         if self.trainable is None:
             self.trainable = list(model.trainable_variables)
+        if self._frozen is None:
+            self._frozen = _frozen_layers(model)
         self._known = {id(variable): variable for variable in model.variables}
         for run in pack(self.trainable):
             segments = run.segments(self.trainable)
@@ -212,6 +216,16 @@ class Compiled:
                 execute("check_finite", [self.flag], [array[segment]], code=GRADIENT)
         guard(self.flag)
 
+    def training_step(self) -> TrainingStep:
+        """The context of one training step: writes to state wait for its update, frozen layers are as `compile` saw."""
+        return TrainingStep(self._frozen or frozenset(), self._check_gradients)
+
+    def _check_gradients(self, gradients: Sequence[np.ndarray]) -> None:
+        """The same check for a `train_step` that hands its gradients to the optimizer itself."""
+        for gradient in gradients:
+            execute("check_finite", [self.flag], [gradient], code=GRADIENT)
+        guard(self.flag)
+
     def update(self) -> None:
         """One optimizer step over all parameter runs."""
         for run, gradients, segments in self._runs:
@@ -253,3 +267,8 @@ class Compiled:
     def parameter_bytes(self) -> int:
         """Bytes of the packed parameters."""
         return sum(run.array.nbytes for run, _, _ in self._runs)
+
+
+def _frozen_layers(model: Model) -> frozenset[int]:
+    """The layers, by `id`, that are not trainable now."""
+    return frozenset(id(layer) for layer in model._flatten_layers() if not layer.trainable)

@@ -79,7 +79,12 @@ class EpochRunner:
 
         def body(feeds: dict[str, np.ndarray]) -> None:
             data = layout.batch(feeds, cursor, size)
-            compiled.keep_logs(model.train_step(data) if training else model.test_step(data))
+            if training:
+                with compiled.training_step():
+                    logs = model.train_step(data)
+            else:
+                logs = model.test_step(data)
+            compiled.keep_logs(logs)
             execute("advance", [cursor], [], by=size)
 
         return body

@@ -72,6 +72,7 @@ from gemmule.ops.loss import (
     sparse_softmax_crossentropy,
     weighted_mean,
 )
+from gemmule.ops.norm import batch_normalization, group_normalization, layer_normalization, normalize_batch
 from gemmule.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
 from gemmule.ops.reshaping import cast, concatenate, expand_dims, flatten, reshape, squeeze, transpose
 from gemmule.ops.softmax import log_softmax, softmax
@@ -151,6 +152,11 @@ __all__ = [
     "mean_squared_error",
     "mean_absolute_error",
     "weighted_mean",
+    # norm
+    "batch_normalization",
+    "normalize_batch",
+    "layer_normalization",
+    "group_normalization",
     # reduce
     "sum",
     "mean",

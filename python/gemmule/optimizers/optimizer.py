@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gemmule import deferral
 from gemmule.backend import execute
 from gemmule.errors import GemmuleWarning, did_you_mean, not_yet, received
 from gemmule.memory import persistent
@@ -138,8 +139,9 @@ class Optimizer(Watched):
             self.update(run.array[segment], gradients[segment], [slot[segment] for slot in slots])
 
     def finish_step(self) -> None:
-        """Counts a step, after all its updates."""
+        """Counts a step, after all its updates, and lets the writes to state that waited for them be made."""
         execute("advance", [self.step], [], by=1)
+        deferral.commit()
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
         """One step for the given variables.
@@ -166,6 +168,7 @@ class Optimizer(Watched):
         found = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
         self._check_connected(pairs, len(found))
         self.build(variable for _, variable in found)
+        arrays = []
         for gradient, variable in found:
             g = as_tensor(gradient, variable.dtype).array
             if g.shape != variable.shape:
@@ -173,6 +176,9 @@ class Optimizer(Watched):
                     f'The gradient of variable "{variable.path}" does not have its shape.'
                     f"{received(gradient=g, variable=variable)}"
                 )
+            arrays.append(g)
+        deferral.check_gradients(arrays)
+        for g, (_, variable) in zip(arrays, found, strict=True):
             _, slots = self._variables[id(variable)]
             self.update(variable.array.reshape(-1), g.reshape(-1), slots)
             variable.changes += 1

@@ -1,0 +1,217 @@
+// Group normalization: statistics of each example over all its positions and the channels of one group.
+// Wu and He (2018). x (N, ..., C) seen as (N, S, C); G groups of C / G channels; mean and inv_std (N, G).
+#include "elementwise.h"
+#include "norm.h"
+#include "norm_columns.h"
+
+namespace gemmule::GEMMULE_ISA {
+
+namespace {
+
+struct GroupNormArgs {
+  Columns x;
+  int64_t G;
+  double epsilon;
+  int64_t wants_sums, wants_dx;
+  double bytes;
+
+  int64_t channels() const { return x.C / max(G, 1); }
+  double inverse_count() const { return 1 / static_cast<double>(x.rows * channels()); }
+};
+
+template <class T>
+Columns by_example(const Call& call, int operand) {
+  int64_t positions = 1;
+  for (int axis = 1; axis < call.rank(operand) - 1; ++axis) positions *= call.dim(operand, axis);
+  return Columns::of<T>(call.dim(operand, 0), positions, call.dim(operand, -1));
+}
+
+// y, mean (N, G), inv_std (N, G) | x, gamma (C)?, beta (C)?
+template <class T>
+struct GroupNormForward {
+  using Args = GroupNormArgs;
+
+  static Args prepare(const Call& call) {
+    const Columns x = by_example<T>(call, 3);
+    return {x, call.integer("groups"), call.number("epsilon"), 1, 1, 3.0 * static_cast<double>(x.size()) * sizeof(T)};
+  }
+  static int phases(const Args&) { return 3; }
+  static int64_t units(const Args& args, int phase) { return phase == 1 ? args.x.outer : args.x.units(); }
+  // For each example coefficients (3, width), then partial sums (chunks, 2, width); for a thread moments (2, C).
+  static int64_t shared_bytes(const Args& args) { return args.x.outer * stride(args) * sizeof(T); }
+  static int64_t local_bytes(const Args& args) { return 2 * args.x.C * sizeof(T); }
+  static double cost(const Args& args) { return 50 + stream_ns(args.bytes); }
+
+  static void run(T* y, T* mean, T* inv_std, const T* x, const T* gamma, const T* beta, const Args& args,
+                  const Units& u) {
+    const Columns& v = args.x;
+    const Range all{0, v.width};
+    T* const shared = static_cast<T*>(u.shared);
+    if (u.phase == 1) {
+      for (int64_t n = u.first; n < u.last; ++n)
+        finish(mean + n * args.G, inv_std + n * args.G, shared + n * stride(args), x + n * v.rows * v.C, gamma, beta,
+               args, static_cast<T*>(u.local));
+      return;
+    }
+    for (int64_t unit = u.first; unit < u.last; ++unit) {
+      T* const coefficients = shared + unit / v.chunks * stride(args);
+      T* const sums = coefficients + (3 + unit % v.chunks * 2) * v.width;
+      const int64_t start = v.start(unit);
+      if (u.phase == 0)
+        chunk_moments(sums, sums + v.width, x + start, Walk::of(v, unit, all));
+      else
+        map_rows<T, Activation::linear, true>(y + start, x + start, nullptr, coefficients, coefficients + v.width,
+                                              coefficients + 2 * v.width, T(0), Walk::of(v, unit, all));
+    }
+  }
+
+ private:
+  static int64_t stride(const Args& args) { return (args.x.chunks * 2 + 3) * args.x.width; }
+
+  // Channels have been summed over positions; here they meet in groups.
+  static void finish(T* mean, T* inv_std, T* coefficients, const T* x, const T* gamma, const T* beta, const Args& args,
+                     T* local) {
+    const int64_t C = args.x.C, channels = args.channels(), width = args.x.width;
+    T *const average = local, *const variance = local + C;
+    combine_moments(average, variance, coefficients + 3 * width, x, args.x, {0, C});
+    const T share = T(1) / static_cast<T>(channels);
+    for (int64_t g = 0; g < args.G; ++g) {
+      const int64_t first = g * channels;
+      T distance = 0, spread = 0;
+      for (int64_t c = first; c < first + channels; ++c) distance += average[c] - average[first];
+      const T center = average[first] + distance * share;
+      for (int64_t c = first; c < first + channels; ++c) {
+        const T d = average[c] - center;
+        spread += fma(d, d, variance[c]);
+      }
+      const T root = spread * share + static_cast<T>(args.epsilon);
+      mean[g] = center;
+      inv_std[g] = T(1) / (sizeof(T) == 4 ? __builtin_sqrtf(root) : __builtin_sqrt(root));
+      for (int64_t c = first; c < first + channels; ++c) {
+        coefficients[c] = center;
+        coefficients[width + c] = gamma ? gamma[c] * inv_std[g] : inv_std[g];
+        coefficients[2 * width + c] = beta ? beta[c] : T(0);
+      }
+    }
+    for (int k = 0; k < 3; ++k) repeat_columns(coefficients + k * width, args.x);
+  }
+};
+
+// dx?, dgamma (C)?, dbeta (C)? | dy, x, mean (N, G), inv_std (N, G), gamma (C)?
+// With z = (x - mean) inv_std and dz = gamma dy: dx = inv_std (dz - mean of dz - z mean of dz z), means over a group.
+template <class T>
+struct GroupNormBackward {
+  using Args = GroupNormArgs;
+
+  static Args prepare(const Call& call) {
+    const Columns x = by_example<T>(call, 4);
+    const bool sums = call.present(1) || call.present(2), dx = call.present(0);
+    return {x, call.dim(5, 1), 0, sums, dx, 5.0 * static_cast<double>(x.size()) * sizeof(T)};
+  }
+  static int phases(const Args&) { return 3; }
+  static int64_t units(const Args& args, int phase) {
+    if (phase == 1) return args.x.outer;
+    // In the last phase the sums over examples come first.
+    return phase == 0 ? args.x.units() : sum_units(args) + (args.wants_dx ? args.x.units() : 0);
+  }
+  // For each example slopes (4, width), totals (2, C) and partial sums (chunks, 2, width).
+  static int64_t shared_bytes(const Args& args) { return args.x.outer * stride(args) * sizeof(T); }
+  static int64_t local_bytes(const Args& args) { return args.x.width * sizeof(T); }
+  static double cost(const Args& args) { return 50 + stream_ns(args.bytes); }
+
+  static void run(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean, const T* inv_std, const T* gamma,
+                  const Args& args, const Units& u) {
+    T* const shared = static_cast<T*>(u.shared);
+    if (u.phase == 0) return gradients(shared, dy, x, mean, args, u);
+    if (u.phase == 1) {
+      for (int64_t n = u.first; n < u.last; ++n)
+        finish(shared + n * stride(args), mean + n * args.G, inv_std + n * args.G, gamma, args);
+      return;
+    }
+    const int64_t sums = sum_units(args);
+    for (int64_t i = u.first; i < min(u.last, sums); ++i) add_examples(dgamma, dbeta, shared, args, args.x.block(i));
+    for (int64_t unit = max(u.first, sums) - sums; unit < u.last - sums; ++unit) {
+      const Slopes<T> slopes = Slopes<T>::at(shared + unit / args.x.chunks * stride(args), args.x.width);
+      const int64_t start = args.x.start(unit);
+      map_gradients<T, Activation::linear, false>(dx + start, dy + start, x + start, nullptr, slopes, T(0),
+                                                  Walk::of(args.x, unit, {0, args.x.width}));
+    }
+  }
+
+ private:
+  static int64_t sum_units(const Args& args) { return args.wants_sums ? args.x.blocks() : 0; }
+  static int64_t stride(const Args& args) { return (Slopes<T>::kArrays + 2 + args.x.chunks * 2) * args.x.width; }
+
+  static void gradients(T* shared, const T* dy, const T* x, const T* mean, const Args& args, const Units& u) {
+    const Columns& v = args.x;
+    T* const center = static_cast<T*>(u.local);
+    int64_t example = -1;
+    for (int64_t unit = u.first; unit < u.last; ++unit) {
+      if (example != unit / v.chunks) {
+        example = unit / v.chunks;
+        for (int64_t c = 0; c < v.C; ++c) center[c] = mean[example * args.G + c / args.channels()];
+        repeat_columns(center, v);
+      }
+      T* const sums = shared + example * stride(args) + (Slopes<T>::kArrays + 2 + unit % v.chunks * 2) * v.width;
+      const int64_t start = v.start(unit);
+      chunk_gradients<T, Activation::linear>(sums, sums + v.width, dy + start, x + start, nullptr, center, T(0),
+                                             Walk::of(v, unit, {0, v.width}));
+    }
+  }
+
+  static void finish(T* memory, const T* mean, const T* inv_std, const T* gamma, const Args& args) {
+    const int64_t C = args.x.C, width = args.x.width, channels = args.channels();
+    const Slopes<T> slopes = Slopes<T>::at(memory, width);
+    T *const sum = memory + Slopes<T>::kArrays * width, *const moment = sum + width, *const sums = moment + width;
+    combine_sums(sum, sums, args.x, {0, C});
+    combine_sums(moment, sums + width, args.x, {0, C});
+    const T share = static_cast<T>(args.inverse_count());
+    for (int64_t g = 0; g < args.G; ++g) {
+      const T inverse = inv_std[g];
+      T whole = 0, turned = 0;
+      for (int64_t c = g * channels; c < (g + 1) * channels; ++c) {
+        const T slope = gamma ? gamma[c] : T(1);
+        moment[c] *= inverse;  // its share of dgamma
+        whole = fma(slope, sum[c], whole);
+        turned = fma(slope, moment[c], turned);
+        slopes.mean[c] = mean[g];
+        slopes.slope[c] = slope * inverse;
+      }
+      for (int64_t c = g * channels; c < (g + 1) * channels; ++c) {
+        slopes.tilt[c] = inverse * inverse * (turned * share);
+        slopes.lift[c] = inverse * (whole * share);
+      }
+    }
+    slopes.repeat(args.x);
+  }
+
+  static void add_examples(T* dgamma, T* dbeta, const T* shared, const Args& args, Range block) {
+    const int64_t width = args.x.width;
+    for (int which = 0; which < 2; ++which) {
+      T* const out = which == 0 ? dbeta : dgamma;
+      if (!out) continue;
+      const T* const totals = shared + (Slopes<T>::kArrays + which) * width;
+      for_each_vector<T>(Range{block.begin, min(block.end, args.x.C)},
+                         [=, &args](auto get, auto put) __attribute__((always_inline)) {
+                           Vec<T> sum = zero<T>();
+                           for (int64_t n = 0; n < args.x.outer; ++n) sum += get(totals + n * stride(args));
+                           put(out, sum);
+                         });
+    }
+  }
+};
+
+template <class T>
+void add_kernels(Table& table) {
+  table.add<GroupNormForward<T>>("group_norm_forward", DTypeOf<T>::value);
+  table.add<GroupNormBackward<T>>("group_norm_backward", DTypeOf<T>::value);
+}
+
+}  // namespace
+
+void add_group_norm(Table& table, bool doubles) {
+  add_kernels<float>(table);
+  if (doubles) add_kernels<double>(table);
+}
+
+}  // namespace gemmule::GEMMULE_ISA
