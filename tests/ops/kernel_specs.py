@@ -155,6 +155,8 @@ WINOGRAD_SHAPES = [
     ("wide", (4, 11, 9, 80), 70, (3, 4, 0, 3)),
     ("flat", (3, 4, 50, 64), 96, (1, 1, 2, 0)),
 ]
+
+
 def normalized_batch(*shape: int, residual: bool = True) -> Callable[[np.random.Generator, str], Operands]:
     """Batch norm with all that can be fused into it."""
 

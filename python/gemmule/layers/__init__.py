@@ -32,9 +32,9 @@ from gemmule.layers.merging import (
     multiply,
     subtract,
 )
+from gemmule.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
 from gemmule.layers.preprocessing import Normalization, Rescaling
 from gemmule.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from gemmule.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
 from gemmule.layers.serialization import deserialize, register, serialize
 from gemmule.layers.wrapping import Lambda
 
