@@ -446,6 +446,18 @@ BAD = {
         "class_weight works for models with one output only, but y holds 2 arrays. Use sample_weight, a list or dict "
         "with one array for each output.",
     ),
+    "validation data": (
+        {},
+        {"validation_data": (DICTS["x"], [PRICE])},
+        f"validation_data: {OUTPUTS}y holds one array. {IN_ORDER}",
+    ),
+    "classes of the validation data": (
+        {},
+        {"validation_data": (DICTS["x"], {"price": PRICE, "kind": KIND * 2})},
+        "validation_data: Output 'kind': sparse_categorical_crossentropy: target 4 at position 0 (and 22 more) is out "
+        "of range. The model's last layer has 3 units, so labels run from 0 to 2. Give it 5 units, or number the "
+        "classes anew from 0.",
+    ),
     "a loss for an unknown output": (
         {"loss": {"prise": "mse"}},
         {},

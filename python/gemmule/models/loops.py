@@ -190,6 +190,14 @@ class EpochRunner:
             compiled.check_no_new_weights(model)
         return data, places
 
+    def check_validation(self, data: Dataset | None) -> None:
+        """Refuses validation data that does not fit, before the first epoch and not behind it."""
+        if data is not None:
+            try:
+                self.prepare(data, training=False)
+            except ValueError as error:
+                raise ValueError(f"validation_data: {error}") from None
+
     def train_on_batch(self, compiled: Compiled, data: Dataset) -> dict[str, float]:
         """One step on the whole data set; values of this batch alone."""
         with _Training(self, compiled, data) as feed:
@@ -280,6 +288,7 @@ def train_loop(
     """What `fit` does once its arguments are checked; see there."""
     batches = _batch_count(data.size, batch_size, steps_per_epoch, "steps_per_epoch")
     with _Training(runner, compiled, data) as feed:
+        runner.check_validation(validation)
         hooks = CallbackList(callbacks, add_history=True, model=model, verbose=verbose, epochs=epochs, steps=batches)
         watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
         model.stop_training = False

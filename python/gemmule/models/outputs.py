@@ -107,7 +107,8 @@ class Outputs(NamedTuple):
             if count == 1
             else ("Pass a list of arrays in this order, or a dict with these names.")
         )
-        raise ValueError(f"The model has {self.listed}, but {argument} holds {len(parts)} arrays. {cure}")
+        arrays = "one array" if len(parts) == 1 else f"{len(parts)} arrays"
+        raise ValueError(f"The model has {self.listed}, but {argument} holds {arrays}. {cure}")
 
     def settings(self, argument: str, value: Any, repeat: bool) -> list[Any]:
         """What `compile` was told for each output.
