@@ -22,7 +22,9 @@ constexpr int64_t kManyUnits = 16;         // and units wanted where they cost n
 constexpr int64_t kAliasing = 2048;        // bytes: pixels this far apart, or a multiple of it, meet in few sets of L1
 constexpr int64_t kShortRow = 256;         // bytes of a row of filters that is as good as packed
 constexpr int64_t kShortestTile = 6;       // rows below which a tile waits for its sums, or for the kernel
-constexpr int64_t kOutInL2 = 1024 * 1024;  // bytes of y up to which it needs no fetching
+constexpr double kTileStart = 0.8;         // rows that a tile's beginning and end cost
+constexpr double kFarRows = 1.05;          // what it costs that the rows of a tile lie in different images
+constexpr int64_t kOutNear = 4096 * 1024;  // bytes of y up to which it needs no fetching
 constexpr int64_t kAhead = 16;             // rows of a panel to prefetch
 constexpr int64_t kAheadFar = 64;          // and of a kernel that is read once
 #if defined(__AVX512F__)
@@ -81,7 +83,7 @@ double share_inside(const DirectShape& s) {
 // Time of the tiles of n rows, in rows.
 double tiles_cost(int64_t n) {
   const int64_t tiles = max(1, ceil_div(n, kTileRows));
-  return static_cast<double>(max(n, tiles * kShortestTile));
+  return static_cast<double>(max(n, tiles * kShortestTile)) + kTileStart * static_cast<double>(tiles);
 }
 
 // The cheapest kind of tile.
@@ -94,7 +96,7 @@ Rows rows_for(const DirectShape& s, bool banded) {
     cost = tiles_cost(2 * s.OW) / 2;
   }
   const double by_images = s.OW * share_inside(s) * tiles_cost(s.N) / s.N;
-  return s.N > 1 && by_images < 0.94 * cost ? Rows::images : rows;
+  return s.N > 1 && kFarRows * by_images < cost ? Rows::images : rows;
 }
 
 template <class T>
@@ -285,7 +287,7 @@ template <class T>
 void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const Block& b, const Block& following,
               int64_t first, int64_t last, const T* packed, T* field, T* own) {
   const DirectShape& s = p.shape;
-  const bool far = s.N * s.OH * s.OW * s.G * s.O * static_cast<int64_t>(sizeof(T)) > kOutInL2;
+  const bool far = s.N * s.OH * s.OW * s.G * s.O * static_cast<int64_t>(sizeof(T)) > kOutNear;
   const auto at = [](const T* array, int64_t offset) { return array ? array + offset : nullptr; };
   for (int64_t c = 0; c == 0 || c < s.C; c += p.channels) {
     const int64_t channels = min(p.channels, s.C - c);
@@ -295,9 +297,12 @@ void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const 
       x = field - b.h0 * p.field.row - field_left(p) * p.field.column;
     }
     Soon soon = p.copied ? reads_after(p, b, m.x + g * s.C, c, following) : Soon{};
-    const int64_t tiles = (last - first) * (b.n1 - b.n0) * (b.oh1 - b.oh0) * ceil_div(s.OW, kTileRows);
+    const int64_t tiles =
+        (p.packing == Packing::none ? 1 : last - first) * (b.n1 - b.n0) * (b.oh1 - b.oh0) * ceil_div(s.OW, kTileRows);
     const int64_t soon_lines = soon.lines * soon.pieces / max(1, tiles) + 1;
-    for (int64_t panel = first; panel < last; ++panel) {
+    // A kernel that is read where it lies is one wide panel: y is written from end to end.
+    const int64_t step = p.packing == Packing::none ? last - first : 1;
+    for (int64_t panel = first; panel < last; panel += step) {
       const int64_t o = panel * kTileColumns<T>, channel = g * s.O + o;
       PanelView<T> w = panel_in_place(p, m.w, g, c, panel);
       if (p.packing == Packing::own) {
@@ -315,7 +320,7 @@ void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const 
                             w,
                             m.y + channel,
                             at(m.residual, channel),
-                            min(kTileColumns<T>, s.O - o),
+                            min(step * kTileColumns<T>, s.O - o),
                             c == 0,
                             c + channels >= s.C,
                             epilogue,

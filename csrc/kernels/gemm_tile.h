@@ -65,6 +65,27 @@ constexpr int64_t columns_of(Width width, int64_t columns) {
   return width == Width::part_of_vector ? columns : width == Width::one_vector ? kLanes<T> : 2 * kLanes<T>;
 }
 
+// sum += a · b for a single vector of columns. Here a broadcast serves one multiply-add only, and what limits is how
+// much can be loaded: every third row has a pointer, so that no address lies on the stack.
+template <class T, int R, bool part>
+GEMMULE_INLINE void add_narrow(const TileJob<T>& job, const T* a, const T* b, Vec<T> (&sum)[R][1]) {
+  constexpr int kPointers = (R + 2) / 3;
+  const int64_t a_stride = job.a_stride, b_stride = job.b_stride, lanes = job.lanes;
+  const T* rows[kPointers];
+#pragma GCC unroll 16
+  for (int q = 0; q < kPointers; ++q) rows[q] = a + 3 * q * a_stride;
+  for (int64_t k = job.K; k > 0; --k) {
+#pragma GCC unroll 16
+    for (int q = 0; q < kPointers; ++q) asm("" : "+r"(rows[q]));  // or the compiler computes all from one again
+    const Vec<T> row = part ? load_partial(b, lanes) : load(b);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) sum[i][0] = fma(splat(rows[i / 3][i % 3 * a_stride]), row, sum[i][0]);
+#pragma GCC unroll 16
+    for (int q = 0; q < kPointers; ++q) ++rows[q];
+    b += b_stride;
+  }
+}
+
 template <class T, int R, Width width, Reading reading, int bands = 1>
 void tile(const TileJob<T>& job) {
   constexpr int L = kLanes<T>, V = width == Width::two_vectors ? 2 : 1, H = R / bands;
@@ -82,6 +103,10 @@ void tile(const TileJob<T>& job) {
     for (int64_t x = 0; x < tap_columns; ++x) {
       const T* a = job.a + (by_rows ? y * job.taps.a_row + x * job.taps.a_column : 0);
       const T* b = job.b + (by_rows ? y * job.taps.b_row + x * job.taps.b_column : 0);
+      if constexpr (by_rows && V == 1 && bands == 1) {
+        add_narrow<T, R, part>(job, a, b, sum);
+        continue;
+      }
 #pragma GCC unroll 2
       for (int64_t k = job.K; k > 0; --k) {
         Vec<T> row[V];
