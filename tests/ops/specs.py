@@ -488,6 +488,7 @@ CONVOLUTION = [
     conv2d("grey", (2, 7, 9, 1), (3, 3), 33, bench=((32, 28, 28, 1), (3, 3, 1, 32), (32,))),
     conv2d("small", (3, 2, 3, 17), (3, 3), 18, padding="same", bench=((32, 4, 4, 64), (3, 3, 64, 64), (64,))),
     conv2d("one-pixel", (2, 3, 3, 7), (3, 3), 5),
+    conv2d("winograd", (4, 12, 12, 64), (3, 3), 64, padding="same", bench=((8, 16, 16, 128), (3, 3, 128, 128), (128,))),
     Row("conv2d", (normal(2, 6, 5, 3), normal(3, 3, 3, 4)), {"padding": "same"}, tag="no-bias", **FILTERED),
     *(conv2d(name, (1, 4, 5, 3), (3, 3), 7, padding="same", activation=name, **more)
       for name, more in (("relu", {"smooth": False}), ("leaky_relu", {"smooth": False, "alpha": 0.3}), ("elu", {}),

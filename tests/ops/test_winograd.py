@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import gemmule as gm
 from gemmule.backend import execute
 from tests.helpers import ISAS, isa, rng_for, threads
 from tests.ops.kernel_specs import Row, winograd_rows
@@ -77,3 +78,18 @@ def test_a_batch_of_none(tile: int) -> None:
     assert not db.any()
     w = np.ones((3, 3, 64, 64), np.float32)
     execute("conv2d_forward", [x], [x, w, None, None, None, None], **geometry, activation="linear", alpha=0.0)
+
+
+def test_settings_reach_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = next(row for row in winograd_rows("conv2d_forward") if "whole" in row.id)
+    x, w = drawn(row)[:2]
+    found = {}
+    for setting in ("exact", 2, 4):
+        monkeypatch.setattr(gm.config, "convolution", "exact" if setting == "exact" else "auto")
+        monkeypatch.setattr(gm.config, "winograd_tile", 2 if setting == "exact" else setting)
+        found[setting] = gm.ops.conv2d(x, w, padding="same").numpy()
+    plain = {"activation": "linear", "alpha": 0.0}
+    for setting, winograd in (("exact", 0), (2, 2), (4, 4)):
+        expected = np.empty_like(found[setting])
+        execute("conv2d_forward", [expected], [x, w, *[None] * 4], **{**row.attributes, **plain, "winograd": winograd})
+        np.testing.assert_array_equal(found[setting], expected)
