@@ -217,7 +217,6 @@ ROWS = [
             shape,
             ((shape[axis],),) * 4,
             training=training,
-            keras=not training,
         )
         for training in (False, True)
         for kwargs, shape, axis in (
