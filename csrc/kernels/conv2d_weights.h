@@ -3,15 +3,13 @@
 //   dw[kh, kw, c, o] = sum over n, oh, ow of x[n, oh·SH + kh·DH − PT, ow·SW + kw·DW − PL, c] · dy[n, oh, ow, o]
 //
 // That is, for each tap (kh, kw), a product xᵀ · dy over the output positions for which the tap lies inside the image.
-// The positions are cut into blocks whose part of dy stays in the nearest caches. A block's dy is copied into panels
-// of 32 filters, its x into panels of as many channels as a register tile has rows, in the order
+// The positions are cut into blocks whose part of x and dy stays in the nearest caches; x is read where it lies, dy is
+// copied into panels as wide as a tile. A tile broadcasts channels and multiplies them with vectors of filters, but:
 //
-//   x[row][ow·SW mod SW][column][image][channel]      dy[row][column][image][filter]
-//
-// so that with any stride the positions of a row of a block, for all its images, are one run of neighbours in both.
-//
-// With few channels (`folded`) the entries (kw, c) of one row of the kernel are the rows of the tile instead: channels
-// last makes them neighbours, so a copy of x's rows between zeros serves all of them.
+//   folded   with few channels, the entries (kw, c) of one row of the kernel are the rows of the tile instead: channels
+//            last makes them neighbours, so a copy of the rows of x, between zeros, serves all of them
+//   turned   with few filters, these are broadcast, and multiplied with vectors of channels
+//   grouped  with few channels in each group, a vector holds several groups of both
 //
 // Blocks are dealt to `slices`, by shape alone, each with a dw of its own; a second phase adds these in order.
 #pragma once
@@ -21,103 +19,138 @@
 namespace gemmule::GEMMULE_ISA {
 
 struct WeightsPlan {
+  enum class Way : int64_t { plain, folded, turned, grouped };
+
   ConvShape s;
   int64_t has_dw, has_db;
-  int64_t folded;
-  int64_t in_place;                           // dy is read where it lies
-  int64_t taps, tap_rows;                     // of one row of the kernel; entries of dw that one of them has
-  int64_t panels;                             // of filters, in each group
+  Way way;
+  int64_t copied;                             // dy is copied into panels
+  int64_t taps;                               // of one row of the kernel
+  int64_t groups, rows, columns;              // of the tiles: each group of a tap is a matrix of rows × columns
+  int64_t panels;                             // of columns, of each group
   int64_t image_cuts, row_cuts, column_cuts;  // the grid of blocks
-  int64_t images, rows, columns;              // the largest block
-  int64_t x_rows, x_columns;                  // rows of x under a block, columns of each residue modulo SW
-  int64_t slices;
+  int64_t images, height, width;              // the largest block
+  int64_t slices, own_slices;                 // own: those that are not dw itself
 
   int64_t blocks() const { return image_cuts * row_cuts * column_cuts; }
-  int64_t dw_size() const { return s.KH * s.KW * s.group_channels() * s.O; }
+  int64_t dw_size() const { return has_dw ? s.KH * s.KW * s.group_channels() * s.O : 0; }
+  int64_t slice_size() const { return dw_size() + (has_db ? s.O : 0); }
+  int64_t reach(int64_t height) const { return (height - 1) * s.SH + (s.KH - 1) * s.DH + 1; }  // rows of x
+  int64_t folded_width(int64_t width) const { return s.DW == 1 ? (width - 1) * s.SW + s.KW : width * s.KW; }
 };
 
-constexpr int64_t kBlockPositions = 256;  // output positions of one block: 32 KB of a panel of dy
-constexpr int64_t kFoldedChannels = 8;    // below: too few rows for a tile
-constexpr int64_t kReadInPlace = 2;       // tiles of a block that use a panel of dy, up to which it is not copied
-constexpr int64_t kSliceUnits = 16;       // units wanted of the first phase
-constexpr int64_t kSliceBytes = 4 << 20;  // memory for the slices' dw
-constexpr int64_t kSlicePositions = 512;  // of one slice at least
-constexpr int64_t kSliceSums = 4096;      // elements of one unit of the second phase
+constexpr int64_t kBlockPositions = 256;   // output positions of a block: 32 KB of a panel of dy
+constexpr int64_t kFewChannels = 8;        // below: too few rows for a tile
+constexpr int64_t kTilesWorthPanel = 3;    // tiles of a block that use a panel of dy
+constexpr int64_t kSliceUnits = 16;        // units wanted of the first phase
+constexpr int64_t kSliceBytes = 4 << 20;   // memory for the slices' dw
+constexpr int64_t kSlicePositions = 512;   // of one slice at least
+constexpr int64_t kSliceElements = 4096;   // of one unit of the second phase
+
+// Multiply-adds of vectors, and loads, that one tap of one position takes as tiles of rows × columns.
+template <class T>
+int64_t weights_tile_cost(int64_t rows, int64_t columns) {
+  const int64_t vectors = ceil_div(columns, kLanes<T>);
+  return rows * vectors + (rows * ceil_div(vectors, 2) + vectors * ceil_div(rows, kTileRows)) / 2;
+}
 
 template <class T>
-WeightsPlan weights_plan(const ConvShape& s, bool has_dw, bool has_db) {
+WeightsPlan::Way weights_way(const ConvShape& s) {
+  using enum WeightsPlan::Way;
+  const int64_t channels = s.group_channels(), filters = s.group_filters();
+  if (s.G > 1 && channels == filters && is_grouped_tile<T>(channels)) return grouped;
+  if (channels < kFewChannels) return s.KW > 1 ? folded : plain;
+  if (filters > kTileRows) return plain;
+  return weights_tile_cost<T>(filters, channels) * 4 < weights_tile_cost<T>(channels, filters) * 3 ? turned : plain;
+}
+
+template <class T>
+void lay_tiles(WeightsPlan& p) {
+  using enum WeightsPlan::Way;
+  const ConvShape& s = p.s;
+  const int64_t channels = s.group_channels(), filters = s.group_filters();
+  p.way = weights_way<T>(s);
+  p.taps = p.way == folded ? 1 : s.KW;
+  p.groups = p.way == grouped ? 1 : s.G;
+  p.rows = p.way == folded ? s.KW * channels : p.way == turned ? filters : channels;
+  p.columns = p.way == grouped ? s.O : p.way == turned ? channels : filters;
+  p.panels = ceil_div(p.columns, p.way == grouped ? kLanes<T> : kTileColumns<T>);
+  const bool many_tiles = s.KH * p.taps * ceil_div(p.rows, kTileRows) >= kTilesWorthPanel;
+  p.copied = p.has_dw && many_tiles && (p.way == plain || p.way == folded);
+}
+
+template <class T>
+WeightsPlan weights_plan(const ConvShape& shape, bool has_dw, bool has_db) {
   WeightsPlan p{};
-  p.s = s;
+  p.s = shape;
   p.has_dw = has_dw;
   p.has_db = has_db;
-  const int64_t channels = s.group_channels();
-  p.folded = channels < kFoldedChannels && s.KW > 1;
-  p.taps = p.folded ? 1 : s.KW;
-  p.tap_rows = p.folded ? s.KW * channels : channels;
-  p.panels = ceil_div(s.group_filters(), kTileColumns<T>);
-  p.in_place = p.folded && s.KH * ceil_div(p.tap_rows, kTileRows) <= kReadInPlace;
+  // Pixels that are convolved one by one may as well lie in one long row.
+  if (shape.pointwise()) {
+    p.s.W = p.s.OW = shape.positions();
+    p.s.N = p.s.H = p.s.OH = 1;
+  }
+  const ConvShape& s = p.s;
+  lay_tiles<T>(p);
   const int64_t image = max(1, s.OH * s.OW), row = max(1, s.OW);
   p.image_cuts = max(1, ceil_div(s.N, max(1, kBlockPositions / image)));
   p.row_cuts = image <= kBlockPositions ? 1 : ceil_div(s.OH, max(1, kBlockPositions / row));
   p.column_cuts = ceil_div(row, 2 * kBlockPositions);
   p.images = ceil_div(s.N, p.image_cuts);
-  p.rows = ceil_div(s.OH, p.row_cuts);
-  p.columns = ceil_div(s.OW, p.column_cuts);
-  p.x_rows = (p.rows - 1) * s.SH + (s.KH - 1) * s.DH + 1;
-  p.x_columns = p.columns + (s.KW - 1) * s.DW / s.SW;
+  p.height = ceil_div(s.OH, p.row_cuts);
+  p.width = ceil_div(s.OW, p.column_cuts);
   const int64_t bytes = p.dw_size() * static_cast<int64_t>(sizeof(T));
-  p.slices = ceil_div(kSliceUnits, s.G * p.panels);
-  p.slices = min(p.slices, max(1, s.positions() / kSlicePositions));
+  p.slices = min(ceil_div(kSliceUnits, p.groups * p.panels), max(1, s.positions() / kSlicePositions));
   p.slices = max(1, min(min(p.slices, kSliceBytes / max(bytes, 1)), p.blocks()));
+  // Turned, a slice is no dw until the second phase has transposed it.
+  p.own_slices = p.slices - (p.way != WeightsPlan::Way::turned);
   return p;
 }
 
-inline int weights_phases(const WeightsPlan& p) { return p.slices > 1 ? 2 : 1; }
+inline int weights_phases(const WeightsPlan& p) { return p.own_slices > 0 ? 2 : 1; }
 
 inline int64_t weights_units(const WeightsPlan& p, int phase) {
-  if (phase == 0) return p.slices * p.s.G * p.panels;
-  return ceil_div(p.has_dw ? p.dw_size() : 0, kSliceSums) + ceil_div(p.has_db ? p.s.O : 0, kSliceSums);
+  if (phase == 0) return p.slices * p.groups * p.panels;
+  return ceil_div(p.dw_size(), kSliceElements) + ceil_div(p.has_db ? p.s.O : 0, kSliceElements);
 }
 
-// Elements of x as packed: of a panel of channels, or of all padded rows.
-inline int64_t packed_x_size(const WeightsPlan& p) {
-  const ConvShape& s = p.s;
-  if (!p.folded) return p.images * p.x_rows * s.SW * p.x_columns * kTileRows;
-  const int64_t row = s.DW == 1 ? (p.columns - 1) * s.SW + s.KW : p.columns * s.KW;
-  return p.images * p.x_rows * row * s.group_channels();
+// Elements of the copied rows of x, and of the panels of dy.
+template <class T>
+int64_t packed_x_size(const WeightsPlan& p) {
+  if (p.way != WeightsPlan::Way::folded) return 0;
+  const int64_t rows = p.images * p.reach(p.height);
+  return round_up(rows * p.folded_width(p.width) * p.s.group_channels() + kLanes<T>, 64);
 }
-
 template <class T>
 int64_t packed_dy_size(const WeightsPlan& p) {
-  return p.in_place ? 0 : p.images * p.rows * p.columns * p.panels * kTileColumns<T>;
+  return p.copied ? p.images * p.height * p.width * p.panels * kTileColumns<T> : 0;
 }
 
 template <class T>
 int64_t weights_shared_bytes(const WeightsPlan& p) {
-  return (p.slices - 1) * ((p.has_dw ? p.dw_size() : 0) + p.s.O) * static_cast<int64_t>(sizeof(T));
+  return p.own_slices * p.slice_size() * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
 int64_t weights_local_bytes(const WeightsPlan& p) {
-  // Packed rows end with a whole vector.
-  return round_up((packed_x_size(p) + kLanes<T>)*sizeof(T), 64) + packed_dy_size<T>(p) * sizeof(T);
+  return (packed_x_size<T>(p) + packed_dy_size<T>(p)) * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
 double weights_cost(const WeightsPlan& p) {
   const ConvShape& s = p.s;
-  // A tile is as wide as a vector, however few filters there are.
-  const double filters = static_cast<double>(s.G) * round_up(s.group_filters(), kLanes<T>);
-  const double products = 1.0 * s.positions() * s.KH * s.KW * s.group_channels() * filters;
-  const double bytes = 1.0 * (s.N * s.H * s.W * s.C + s.positions() * s.O) * sizeof(T);
-  return 50 + (p.has_dw ? products / (2.5 * kLanes<T>) : 0) + bytes / 20;
+  const double vectors = static_cast<double>(p.groups * ceil_div(p.columns, kLanes<T>) * p.rows * s.KH * p.taps);
+  const double bytes = static_cast<double>(s.N * s.H * s.W * s.C + s.positions() * s.O) * sizeof(T);
+  return 50 + (p.has_dw ? vectors * static_cast<double>(s.positions()) / 5 : 0) + bytes / 20;
 }
 
 // A block of output positions.
 struct WeightsBlock {
   int64_t n0, images;
-  int64_t oh0, rows;
-  int64_t ow0, columns;
+  int64_t oh0, height;
+  int64_t ow0, width;
+
+  int64_t positions() const { return images * height * width; }
 };
 
 inline WeightsBlock weights_block(const WeightsPlan& p, int64_t index) {
@@ -125,63 +158,30 @@ inline WeightsBlock weights_block(const WeightsPlan& p, int64_t index) {
   const int64_t w = index % p.column_cuts, h = index / p.column_cuts % p.row_cuts;
   const int64_t n = index / p.column_cuts / p.row_cuts;
   const int64_t n0 = s.N * n / p.image_cuts, oh0 = s.OH * h / p.row_cuts, ow0 = s.OW * w / p.column_cuts;
-  return {n0,  s.N * (n + 1) / p.image_cuts - n0,   oh0, s.OH * (h + 1) / p.row_cuts - oh0,
+  return {n0,  s.N * (n + 1) / p.image_cuts - n0,
+          oh0, s.OH * (h + 1) / p.row_cuts - oh0,
           ow0, s.OW * (w + 1) / p.column_cuts - ow0};
 }
 
-// The outputs o of [first, first + count) for which 0 <= o · stride + offset < size, relative to `first`.
-inline Range outputs_inside(int64_t first, int64_t count, int64_t stride, int64_t offset, int64_t size) {
-  const int64_t at = first * stride + offset;  // position of the first one
-  const int64_t begin = at >= 0 ? 0 : ceil_div(-at, stride);
-  const int64_t end = at >= size ? 0 : min(count, ceil_div(size - at, stride));
+// The outputs o of [0, count) for which 0 <= start + o · stride < size.
+inline Range outputs_inside(int64_t start, int64_t stride, int64_t count, int64_t size) {
+  const int64_t begin = start >= 0 ? 0 : ceil_div(-start, stride);
+  const int64_t end = start >= size ? 0 : min(count, ceil_div(size - start, stride));
   return {begin, max(begin, end)};
 }
 
-// Whether some tap of a kernel falls on positions with this residue modulo the stride.
-inline bool residue_used(int64_t residue, int64_t stride, int64_t taps, int64_t dilation) {
-  for (int64_t k = 0; k < min(taps, stride); ++k)
-    if (k * dilation % stride == residue) return true;
-  return false;
-}
+// --- Copies --------------------------------------------------------------------------------------------------------
 
-// Channels [c0, c0 + R) of the rows and columns of x that the block's outputs reach.
+// `count` pixels of one row of x, from `column` on in steps; zeros outside the image. May write a vector too much.
 template <class T>
-void pack_channels(T* out, const T* x, const WeightsPlan& p, const WeightsBlock& block, int64_t c0, int64_t R) {
-  const ConvShape& s = p.s;
-  constexpr int L = kLanes<T>;
-  const int64_t row0 = block.oh0 * s.SH - s.PT, column0 = block.ow0 * s.SW - s.PL;
-  for (int64_t r = 0; r < (block.rows - 1) * s.SH + (s.KH - 1) * s.DH + 1; ++r) {
-    if (row0 + r < 0 || row0 + r >= s.H || !residue_used(r % s.SH, s.SH, s.KH, s.DH)) continue;
-    for (int64_t q = 0; q < s.SW; ++q) {
-      if (!residue_used(q, s.SW, s.KW, s.DW)) continue;
-      const Range inside = outputs_inside(0, p.x_columns, s.SW, column0 + q, s.W);
-      for (int64_t n = 0; n < block.images; ++n) {
-        const T* from = x + (((block.n0 + n) * s.H + row0 + r) * s.W + column0 + q) * s.C + c0;
-        T* const to = out + ((r * s.SW + q) * p.x_columns * block.images + n) * R;
-        for (int64_t j = inside.begin; j < inside.end; ++j)
-          for (int64_t i = 0; i < R; i += L)
-            store_partial<T>(to + j * block.images * R + i, load_partial(from + j * s.SW * s.C + i, R - i), R - i);
-      }
-    }
-  }
-}
-
-// Copies n numbers; `to` has room for a vector more.
-template <class T>
-GEMMULE_INLINE void copy_run(T* to, const T* from, int64_t n) {
-  for (int64_t i = 0; i < n; i += kLanes<T>) store<T>(to + i, load_partial(from + i, n - i));
-}
-
-// Folded: columns [column0, column0 + count · step) of one row of x, `channels` of each, zeros outside the image.
-// What lies behind the row is overwritten.
-template <class T>
-void pack_columns_of_row(T* out, const T* row, const ConvShape& s, int64_t column0, int64_t step, int64_t count) {
+void copy_row_part(T* out, const T* row, const ConvShape& s, int64_t column, int64_t step, int64_t count) {
   const int64_t channels = s.group_channels();
-  const Range inside = outputs_inside(0, count, step, column0, s.W);
+  const Range inside = outputs_inside(column, step, count, s.W);
   for (int64_t i = 0; i < inside.begin * channels; ++i) out[i] = 0;
-  const T* const from = row + column0 * s.C;
+  const T* const from = row + column * s.C;
   if (s.G == 1 && step == 1) {
-    copy_run(out + inside.begin * channels, from + inside.begin * channels, (inside.end - inside.begin) * channels);
+    for (int64_t i = inside.begin * channels; i < inside.end * channels; i += kLanes<T>)
+      store<T>(out + i, load_partial(from + i, inside.end * channels - i));
   } else {
     for (int64_t j = inside.begin; j < inside.end; ++j)
       for (int64_t c = 0; c < channels; ++c) out[j * channels + c] = from[j * step * s.C + c];
@@ -189,189 +189,283 @@ void pack_columns_of_row(T* out, const T* row, const ConvShape& s, int64_t colum
   for (int64_t i = inside.end * channels; i < count * channels; ++i) out[i] = 0;
 }
 
+// Folded: the rows of x that a block looks at, channels from c0 on. With dilation the taps of each output are copied.
 template <class T>
-void pack_rows_between_zeros(T* out, const T* x, const WeightsPlan& p, const WeightsBlock& block, int64_t c0) {
+void copy_rows(T* out, const T* x, const WeightsPlan& p, const WeightsBlock& block, int64_t c0) {
   const ConvShape& s = p.s;
-  const int64_t channels = s.group_channels(), row0 = block.oh0 * s.SH - s.PT, column0 = block.ow0 * s.SW - s.PL;
-  const int64_t width = s.DW == 1 ? (block.columns - 1) * s.SW + s.KW : block.columns * s.KW;
+  const int64_t channels = s.group_channels(), width = p.folded_width(block.width);
+  const int64_t h0 = block.oh0 * s.SH - s.PT, w0 = block.ow0 * s.SW - s.PL;
   for (int64_t n = 0; n < block.images; ++n) {
-    for (int64_t r = 0; r < (block.rows - 1) * s.SH + (s.KH - 1) * s.DH + 1; ++r, out += width * channels) {
-      if (row0 + r < 0 || row0 + r >= s.H || !residue_used(r % s.SH, s.SH, s.KH, s.DH)) continue;
-      const T* const row = x + ((block.n0 + n) * s.H + row0 + r) * s.W * s.C + c0;
+    for (int64_t h = h0; h < h0 + p.reach(block.height); ++h, out += width * channels) {
+      if (h < 0 || h >= s.H) continue;
+      const T* const row = x + ((block.n0 + n) * s.H + h) * s.W * s.C + c0;
       if (s.DW == 1) {
-        pack_columns_of_row(out, row, s, column0, 1, width);
+        copy_row_part(out, row, s, w0, 1, width);
       } else {
-        for (int64_t j = 0; j < block.columns; ++j)
-          pack_columns_of_row(out + j * s.KW * channels, row, s, column0 + j * s.SW, s.DW, s.KW);
+        for (int64_t j = 0; j < block.width; ++j)
+          copy_row_part(out + j * s.KW * channels, row, s, w0 + j * s.SW, s.DW, s.KW);
       }
     }
   }
 }
 
-// Filters [o0, o0 + columns) of the block's dy, padded with zeros to whole vectors.
-template <class T>
-void pack_filters(T* out, const T* dy, const WeightsPlan& p, const WeightsBlock& block, int64_t o0, int64_t columns) {
-  const ConvShape& s = p.s;
+// Filters [o0, o0 + columns) of the block's dy, V vectors: copied to `out` with zeros behind them, and summed to db.
+template <class T, int V, bool copied, bool summed>
+void take_filters(T* out, T* db, const T* dy, const ConvShape& s, const WeightsBlock& block, int64_t o0,
+                  int64_t columns, bool continued) {
   constexpr int L = kLanes<T>;
-  const int64_t width = round_up(columns, L);
-  // Folded blocks keep their images apart.
-  const int64_t row_step = p.folded ? block.columns : block.columns * block.images;
-  const int64_t step = p.folded ? 1 : block.images, image = p.folded ? block.rows * block.columns : 1;
-  for (int64_t n = 0; n < block.images; ++n) {
-    for (int64_t r = 0; r < block.rows; ++r) {
-      const T* from = dy + (((block.n0 + n) * s.OH + block.oh0 + r) * s.OW + block.ow0) * s.O + o0;
-      T* to = out + (n * image + r * row_step) * width;
-      for (int64_t j = 0; j < block.columns; ++j, from += s.O, to += step * width)
-        for (int64_t v = 0; v < width; v += L) store<T>(to + v, load_partial(from + v, columns - v));
-    }
-  }
-}
-
-// db: filters [o0, o0 + columns) of the block, at most two vectors.
-template <class T>
-void sum_filters(T* db, const T* dy, const WeightsPlan& p, const WeightsBlock& block, int64_t o0, int64_t columns,
-                 bool continued) {
-  const ConvShape& s = p.s;
-  constexpr int L = kLanes<T>;
-  for (int64_t v = 0; v < columns; v += L) {
-    const int64_t lanes = min(columns - v, L);
-    Vec<T> sum[4] = {};
-    for (int64_t n = 0; n < block.images; ++n) {
-      for (int64_t r = 0; r < block.rows; ++r) {
-        const T* from = dy + (((block.n0 + n) * s.OH + block.oh0 + r) * s.OW + block.ow0) * s.O + o0 + v;
-        int64_t j = 0;
-        for (; j + 4 <= block.columns; j += 4, from += 4 * s.O)
-          for (int q = 0; q < 4; ++q) sum[q] += load_partial(from + q * s.O, lanes);
-        for (; j < block.columns; ++j, from += s.O) sum[0] += load_partial(from, lanes);
+  const int64_t lanes = columns - (V - 1) * L;
+  Vec<T> sum[4][V] = {};
+  for (int64_t r = 0; r < block.images * block.height; ++r) {
+    const int64_t n = block.n0 + r / block.height, oh = block.oh0 + r % block.height;
+    const T* from = dy + ((n * s.OH + oh) * s.OW + block.ow0) * s.O + o0;
+    const auto take = [&](Vec<T>* sums) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        const Vec<T> values = v < V - 1 ? load(from + v * L) : load_partial(from + v * L, lanes);
+        if (copied) store<T>(out + v * L, values);
+        if (summed) sums[v] += values;
       }
-    }
-    const Vec<T> all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    store_partial<T>(db + o0 + v, continued ? load_partial(db + o0 + v, lanes) + all : all, lanes);
+      from += s.O;
+      if (copied) out += V * L;
+    };
+    int64_t j = 0;
+    for (; j + 4 <= block.width; j += 4)
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q) take(sum[q]);
+    for (; j < block.width; ++j) take(sum[0]);
+  }
+  if (!summed) return;
+  for (int v = 0; v < V; ++v) {
+    T* const at = db + o0 + v * L;
+    const int64_t n = v < V - 1 ? L : lanes;
+    const Vec<T> all = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
+    store_partial<T>(at, continued ? load_partial(at, n) + all : all, n);
   }
 }
 
-// One call's memory for one slice.
+template <class T>
+void take_panel(T* out, T* db, const T* dy, const WeightsPlan& p, const WeightsBlock& block, int64_t o0,
+                int64_t columns, bool continued) {
+  using Take = void (*)(T*, T*, const T*, const ConvShape&, const WeightsBlock&, int64_t, int64_t, bool);
+  static constexpr Take takes[2][2][2] = {{{nullptr, &take_filters<T, 1, false, true>},
+                                           {&take_filters<T, 1, true, false>, &take_filters<T, 1, true, true>}},
+                                          {{nullptr, &take_filters<T, 2, false, true>},
+                                           {&take_filters<T, 2, true, false>, &take_filters<T, 2, true, true>}}};
+  if (!p.copied && !p.has_db) return;
+  takes[columns > kLanes<T>][p.copied][p.has_db](out, db, dy, p.s, block, o0, columns, continued);
+}
+
+// --- Blocks --------------------------------------------------------------------------------------------------------
+
+// Memory that will be read soon, in the order in which it lies: tiles fetch `step` bytes of it for each position.
+struct Fetching {
+  const char* at = nullptr;
+  int64_t left = 0, step = 0;
+  const char* then = nullptr;
+  int64_t then_left = 0;
+
+  void advance(int64_t positions) {
+    at += positions * step;
+    left -= positions * step;
+    if (left > 0) return;
+    at = then;
+    left = then_left;
+    then_left = 0;
+    if (left == 0) step = 0;
+  }
+};
+
+// What one slice works with.
 template <class T>
 struct WeightsSlice {
   T *dw, *db;
   const T *x, *dy;
   T *packed_x, *packed_dy;
+  Fetching soon;
 };
 
-// All taps of a tile's rows [r0, r1) against panels [q0, q1) of filters of group g.
+// What the next block reads: rows of one image, or whole images, which are neighbours.
 template <class T>
-void run_taps(const WeightsPlan& p, const WeightsSlice<T>& m, const WeightsBlock& block, bool continued, int64_t g,
-              int64_t q0, int64_t q1, int64_t r0, int64_t r1) {
+Fetching next_reads(const WeightsPlan& p, const T* x, const T* dy, const WeightsBlock& next, int64_t tiles) {
   const ConvShape& s = p.s;
-  constexpr int C = kTileColumns<T>;
-  const int64_t channels = s.group_channels(), filters = s.group_filters(), R = r1 - r0;
-  const int64_t together = p.folded ? 1 : block.images;  // images whose positions are neighbours
-  const int64_t positions = block.images * block.rows * block.columns;
-  WeightsJob<T> job;
-  job.continued = continued;
-  job.c_stride = s.O;
-  const T* a = m.packed_x;
-  if (p.folded) {
-    const int64_t width = s.DW == 1 ? (block.columns - 1) * s.SW + s.KW : block.columns * s.KW;
-    job.a_step = (s.DW == 1 ? s.SW : s.KW) * channels;
-    job.a_row = s.SH * width * channels;
-    job.a_image = ((block.rows - 1) * s.SH + (s.KH - 1) * s.DH + 1) * width * channels;
-    a += r0;
-  } else {
-    job.a_step = R;
-    job.a_row = s.SH * s.SW * p.x_columns * block.images * R;
-    job.a_image = 0;
+  const int64_t size = sizeof(T), x_row = s.W * s.C * size, dy_row = s.OW * s.O * size;
+  const int64_t h = next.oh0 * s.SH - s.PT, last = next.n0 + next.images - 1;
+  const int64_t h0 = next.n0 * s.H + max(0, h), h1 = last * s.H + min(s.H, h + p.reach(next.height));
+  const int64_t oh0 = next.n0 * s.OH + next.oh0, oh1 = last * s.OH + next.oh0 + next.height;
+  Fetching f;
+  f.at = reinterpret_cast<const char*>(dy) + oh0 * dy_row;
+  f.left = (oh1 - oh0) * dy_row;
+  f.then = reinterpret_cast<const char*>(x) + h0 * x_row;
+  f.then_left = max(0, h1 - h0) * x_row;
+  f.step = ceil_div(f.left + f.then_left, max(1, tiles * next.positions()));
+  return f;
+}
+
+// One operand of a block's products: from one output to the next, and from one tap to the next.
+template <class T>
+struct WeightsOperand {
+  const T* at;
+  int64_t step, row, image;
+  int64_t tap_row = 0, tap_column = 0;
+};
+
+template <class T>
+WeightsOperand<T> operand_x(const WeightsPlan& p, const WeightsSlice<T>& m, const WeightsBlock& block) {
+  const ConvShape& s = p.s;
+  if (p.way == WeightsPlan::Way::folded) {
+    const int64_t channels = s.group_channels(), row = p.folded_width(block.width) * channels;
+    const int64_t step = (s.DW == 1 ? s.SW : s.KW) * channels;
+    return {m.packed_x, step, s.SH * row, p.reach(block.height) * row, s.DH * row, 0};
   }
-  for (int64_t q = q0; q < q1; ++q) {
-    const int64_t columns = min(C, filters - q * C), width = round_up(columns, kLanes<T>);
-    const T* b = m.packed_dy + (q - q0) * positions * C;
-    job.b_step = width;
-    job.b_row = block.columns * together * width;
-    job.b_image = p.folded ? block.rows * block.columns * width : 0;
-    if (p.in_place) {
-      b = m.dy + ((block.n0 * s.OH + block.oh0) * s.OW + block.ow0) * s.O + g * filters + q * C;
-      job.b_step = s.O;
-      job.b_row = s.OW * s.O;
-      job.b_image = s.OH * s.OW * s.O;
-    }
-    for (int64_t kh = 0; kh < s.KH; ++kh) {
-      const Range rows = outputs_inside(block.oh0, block.rows, s.SH, kh * s.DH - s.PT, s.H);
-      job.rows = rows.end - rows.begin;
-      for (int64_t tap = 0; tap < p.taps; ++tap) {
-        const Range columns_inside =
-            p.folded ? Range{0, block.columns} : outputs_inside(block.ow0, block.columns, s.SW, tap * s.DW - s.PL, s.W);
-        job.run = (columns_inside.end - columns_inside.begin) * together;
-        job.images = job.run > 0 && job.rows > 0 ? (p.folded ? block.images : 1) : 0;
-        if (job.images == 0 && continued) continue;
-        const int64_t row = rows.begin * s.SH + kh * s.DH;
-        job.a = a + row * (job.a_row / s.SH);
-        if (!p.folded)
-          job.a += (tap * s.DW % s.SW * p.x_columns + tap * s.DW / s.SW + columns_inside.begin) * block.images * R;
-        job.b = b + rows.begin * job.b_row + columns_inside.begin * together * job.b_step;
-        job.c = m.dw + ((kh * s.KW + tap) * channels + r0) * s.O + g * filters + q * C;
-        run_weights_tile(job, R, columns);
-      }
+  const int64_t row = s.W * s.C, h0 = block.oh0 * s.SH - s.PT, w0 = block.ow0 * s.SW - s.PL;
+  const T* const at = m.x + (block.n0 * s.H + h0) * row + w0 * s.C;
+  return {at, s.SW * s.C, s.SH * row, s.H * row, s.DH * row, s.DW * s.C};
+}
+
+template <class T>
+WeightsOperand<T> operand_dy(const WeightsPlan& p, const WeightsSlice<T>& m, const WeightsBlock& block, int64_t width) {
+  const ConvShape& s = p.s;
+  if (p.copied) return {m.packed_dy, width, block.width * width, block.height * block.width * width};
+  const T* const at = m.dy + ((block.n0 * s.OH + block.oh0) * s.OW + block.ow0) * s.O;
+  return {at, s.O, s.OW * s.O, s.OH * s.OW * s.O};
+}
+
+// Products a · b of one tile for all taps, on the outputs whose tap lies inside the image; dw from one tap to the next.
+template <class T>
+void run_taps(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& block, const WeightsOperand<T>& a,
+              const WeightsOperand<T>& b, WeightsJob<T>& job, int64_t tap_step, int64_t rows, int64_t columns) {
+  const ConvShape& s = p.s;
+  T* const dw = job.c;
+  job.a_step = a.step, job.a_row = a.row, job.a_image = a.image;
+  job.b_step = b.step, job.b_row = b.row, job.b_image = b.image;
+  for (int64_t kh = 0; kh < s.KH; ++kh) {
+    const Range inside_rows = outputs_inside(block.oh0 * s.SH + kh * s.DH - s.PT, s.SH, block.height, s.H);
+    for (int64_t kw = 0; kw < p.taps; ++kw) {
+      const Range inside = p.way == WeightsPlan::Way::folded
+                               ? Range{0, block.width}
+                               : outputs_inside(block.ow0 * s.SW + kw * s.DW - s.PL, s.SW, block.width, s.W);
+      job.run = inside.end - inside.begin;
+      job.rows = inside_rows.end - inside_rows.begin;
+      job.images = job.run > 0 && job.rows > 0 ? block.images : 0;
+      if (job.images == 0 && job.continued) continue;
+      job.a = a.at + inside_rows.begin * a.row + inside.begin * a.step + kh * a.tap_row + kw * a.tap_column;
+      job.b = b.at + inside_rows.begin * b.row + inside.begin * b.step + kh * b.tap_row + kw * b.tap_column;
+      job.c = dw + (kh * p.taps + kw) * tap_step;
+      job.soon = m.soon.at;
+      job.soon_step = m.soon.step;
+      if (p.way == WeightsPlan::Way::grouped)
+        run_grouped_tile(job, rows, columns);
+      else
+        run_weights_tile(job, rows, columns);
+      m.soon.advance(job.images * job.rows * job.run);
     }
   }
 }
 
-// Panels [q0, q1) of group g.
+// Panels [q0, q1) of group g of a block.
 template <class T>
-void run_panels(const WeightsPlan& p, const WeightsSlice<T>& m, const WeightsBlock& block, bool continued, int64_t g,
+void run_panels(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& block, bool continued, int64_t g,
                 int64_t q0, int64_t q1) {
-  constexpr int C = kTileColumns<T>;
+  using enum WeightsPlan::Way;
   const ConvShape& s = p.s;
-  const int64_t filters = s.group_filters(), positions = block.images * block.rows * block.columns;
-  for (int64_t q = q0; q < q1; ++q) {
-    const int64_t o0 = g * filters + q * C, columns = min(C, filters - q * C);
-    if (p.has_db) sum_filters(m.db, m.dy, p, block, o0, columns, continued);
-    if (p.has_dw && !p.in_place) pack_filters(m.packed_dy + (q - q0) * positions * C, m.dy, p, block, o0, columns);
+  const bool turned_way = p.way == turned;
+  const int64_t panel = p.way == grouped ? kLanes<T> : kTileColumns<T>;
+  const int64_t channels = s.group_channels(), filters = s.group_filters();
+  if (turned_way) {
+    if (q0 == 0) take_panel<T>(nullptr, m.db, m.dy, p, block, g * filters, filters, continued);
+  } else {
+    for (int64_t q = q0; q < q1; ++q)
+      take_panel(m.packed_dy + (q - q0) * block.positions() * panel, m.db, m.dy, p, block, g * filters + q * panel,
+                 min(panel, p.columns - q * panel), continued);
   }
   if (!p.has_dw) return;
-  if (p.folded) pack_rows_between_zeros(m.packed_x, m.x, p, block, g * s.group_channels());
-  const RowTiles tiles{0, p.tap_rows};
+  if (p.way == folded) copy_rows(m.packed_x, m.x, p, block, g * channels);
+  WeightsJob<T> job;
+  job.continued = continued;
+  job.c_stride = turned_way ? channels : s.O;
+  const RowTiles tiles{0, p.way == grouped ? 1 : p.rows};
   for (int64_t t = 0; t < tiles.count; ++t) {
-    const int64_t r0 = tiles.at(t), r1 = tiles.at(t + 1);
-    if (!p.folded) pack_channels(m.packed_x, m.x, p, block, g * s.group_channels() + r0, r1 - r0);
-    run_taps(p, m, block, continued, g, q0, q1, r0, r1);
+    const int64_t r0 = tiles.at(t), rows = p.way == grouped ? p.rows : tiles.at(t + 1) - r0;
+    for (int64_t q = q0; q < q1; ++q) {
+      const int64_t columns = min(panel, p.columns - q * panel);
+      WeightsOperand<T> x = operand_x(p, m, block), dy = operand_dy(p, m, block, round_up(columns, kLanes<T>));
+      if (p.way != folded) x.at += g * channels;
+      if (!p.copied) dy.at += g * filters;
+      if (turned_way) {
+        x.at += q * panel;
+        dy.at += r0;
+        job.c = m.dw + (g * filters + r0) * channels + q * panel;
+        run_taps(p, m, block, dy, x, job, s.O * channels, rows, columns);
+        continue;
+      }
+      x.at += p.way == grouped ? q * panel : r0;
+      dy.at += p.copied ? (q - q0) * block.positions() * panel : q * panel;
+      job.c = m.dw + r0 * s.O + g * filters + q * panel;
+      run_taps(p, m, block, x, dy, job, p.rows * s.O, rows, columns);
+    }
   }
 }
 
-// out += the slices behind it, in their order.
+// --- Slices --------------------------------------------------------------------------------------------------------
+
+// out[begin, end) = (if `added`, itself) + the slices in their order.
 template <class T>
-void add_slices(T* out, const T* slices, int64_t step, int64_t count, int64_t begin, int64_t end) {
+void add_slices(T* out, bool added, const T* slices, int64_t step, int64_t count, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i += kLanes<T>) {
     const int64_t lanes = min(kLanes<T>, end - i);
-    Vec<T> sum = load_partial(out + i, lanes);
-    for (int64_t k = 0; k < count; ++k) sum += load_partial(slices + k * step + i, lanes);
+    Vec<T> sum = load_partial(added ? out + i : slices + i, lanes);
+    for (int64_t k = !added; k < count; ++k) sum += load_partial(slices + k * step + i, lanes);
     store_partial<T>(out + i, sum, lanes);
   }
 }
 
+// The same where slices are (KH, KW, O, C/G): entries of dw, one by one, for there are few filters.
+template <class T>
+void add_turned_slices(T* dw, const T* slices, const WeightsPlan& p, int64_t begin, int64_t end) {
+  const int64_t channels = p.s.group_channels(), O = p.s.O;
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t tap = i / (channels * O), c = i / O % channels, o = i % O;
+    const T* const from = slices + (tap * O + o) * channels + c;
+    T sum = from[0];
+    for (int64_t k = 1; k < p.own_slices; ++k) sum += from[k * p.slice_size()];
+    dw[i] = sum;
+  }
+}
+
+template <class T>
+void finish_slices(const WeightsPlan& p, T* dw, T* db, const T* slices, const Units& u) {
+  const int64_t chunks = ceil_div(p.dw_size(), kSliceElements), step = p.slice_size();
+  const bool in_turn = p.way == WeightsPlan::Way::turned;
+  for (int64_t unit = u.first; unit < u.last; ++unit) {
+    const bool bias = unit >= chunks;
+    const int64_t size = bias ? p.s.O : p.dw_size(), begin = (bias ? unit - chunks : unit) * kSliceElements;
+    const int64_t end = min(size, begin + kSliceElements);
+    if (in_turn && !bias)
+      add_turned_slices(dw, slices, p, begin, end);
+    else
+      add_slices(bias ? db : dw, !in_turn, bias ? slices + p.dw_size() : slices, step, p.own_slices, begin, end);
+  }
+}
+
+// Units are panels of filters, once more for each slice. What falls to one thread shares its copies.
 template <class T>
 void weights_run(const WeightsPlan& p, T* dw, T* db, const T* x, const T* dy, const Units& u) {
-  const int64_t size = p.has_dw ? p.dw_size() : 0, step = size + p.s.O;
   T* const shared = static_cast<T*>(u.shared);
-  if (u.phase == 1) {
-    const int64_t chunks = ceil_div(size, kSliceSums);
-    for (int64_t unit = u.first; unit < u.last; ++unit) {
-      const bool bias = unit >= chunks;
-      const int64_t begin = (bias ? unit - chunks : unit) * kSliceSums, all = bias ? p.s.O : size;
-      add_slices(bias ? db : dw, bias ? shared + size : shared, step, p.slices - 1, begin,
-                 min(all, begin + kSliceSums));
-    }
-    return;
-  }
-  const int64_t per_slice = p.s.G * p.panels;
+  if (u.phase == 1) return finish_slices(p, dw, db, shared, u);
+  const int64_t per_slice = p.groups * p.panels, size = p.slice_size();
   T* const packed_x = static_cast<T*>(u.local);
-  T* const packed_dy = packed_x + round_up((packed_x_size(p) + kLanes<T>)*sizeof(T), 64) / sizeof(T);
+  T* const packed_dy = packed_x + packed_x_size<T>(p);
   for (int64_t unit = u.first; unit < u.last;) {
     const int64_t slice = unit / per_slice, first = unit % per_slice, last = min(per_slice, first + u.last - unit);
-    T* const own = shared + (slice - 1) * step;
-    const WeightsSlice<T> m{slice ? own : dw, slice ? own + size : db, x, dy, packed_x, packed_dy};
+    const int64_t place = slice - (p.slices - p.own_slices);  // -1: the results themselves
+    T* const own = shared + place * size;
+    WeightsSlice<T> m{place < 0 ? dw : own, place < 0 ? db : own + p.dw_size(), x, dy, packed_x, packed_dy, {}};
+    const int64_t tiles = p.s.KH * p.taps * ceil_div(p.rows, kTileRows) * (last - first);
     const int64_t block0 = p.blocks() * slice / p.slices, block1 = p.blocks() * (slice + 1) / p.slices;
     for (int64_t index = block0; index < block1; ++index) {
       const WeightsBlock block = weights_block(p, index);
+      if (p.has_dw && index + 1 < p.blocks()) m.soon = next_reads(p, x, dy, weights_block(p, index + 1), tiles);
       for (int64_t panel = first; panel < last;) {
         const int64_t g = panel / p.panels, q0 = panel % p.panels, q1 = min(p.panels, q0 + last - panel);
         run_panels(p, m, block, index > block0, g, q0, q1);

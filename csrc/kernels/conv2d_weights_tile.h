@@ -20,6 +20,8 @@ struct WeightsJob {
   int64_t c_stride;
   int64_t lanes;  // columns of the last vector
   bool continued;
+  const char* soon;  // memory to fetch while the tile computes, from here on
+  int64_t soon_step;
 };
 
 // One position: R·V multiply-adds.
@@ -54,7 +56,8 @@ template <class T, int R, int V, bool part>
 void weights_tile(const WeightsJob<T>& job) {
   // A multiply-add takes four cycles and two start in each: below eight chains, neighbouring positions get their own.
   constexpr int chains = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;
-  const int64_t a_step = job.a_step, b_step = job.b_step, lanes = job.lanes;
+  const int64_t a_step = job.a_step, b_step = job.b_step, lanes = job.lanes, soon_step = job.soon_step;
+  const char* soon = job.soon;
   for (int i = 0; i < R; ++i) {
     __builtin_prefetch(job.c + i * job.c_stride);
     __builtin_prefetch(job.c + i * job.c_stride + V * kLanes<T> - 1);
@@ -77,6 +80,8 @@ void weights_tile(const WeightsJob<T>& job) {
           for (int q = 0; q < chains; ++q) add_position<T, R, V, part>(sum[q], a + q * a_step, b + q * b_step, lanes);
           a += chains * a_step;
           b += chains * b_step;
+          __builtin_prefetch(soon, 0, 2);
+          soon += chains * soon_step;
         }
       }
 #pragma GCC unroll 2
@@ -84,6 +89,8 @@ void weights_tile(const WeightsJob<T>& job) {
         add_position<T, R, V, part>(sum[0], a, b, lanes);
         a += a_step;
         b += b_step;
+        __builtin_prefetch(soon, 0, 2);
+        soon += soon_step;
       }
     }
   }
@@ -113,6 +120,91 @@ GEMMULE_INLINE void run_weights_tile(WeightsJob<T>& job, int64_t rows, int64_t c
   const bool two = columns > kLanes<T>;
   job.lanes = two ? columns - kLanes<T> : columns;
   Tiles::table[two][job.lanes < kLanes<T>][rows - 1](job);
+}
+
+// The same for a vector that holds several groups of R channels, and of R filters: row i of the tile multiplies each
+// filter with channel i of its group.
+//
+//   c (R, lanes) = sum over positions of a (lanes, channel i of each group in all lanes of the group) · b (lanes)
+template <class T>
+constexpr bool is_grouped_tile(int64_t channels) {
+  return channels < kLanes<T> && channels <= 8 && (channels & (channels - 1)) == 0;
+}
+
+// Channel i of each group of R lanes, in all lanes of the group.
+template <class T, int R, size_t... I>
+GEMMULE_INLINE Vec<T> channel_of_groups(Vec<T> v, int i, Indices<I...>) {
+  if constexpr (R == 1) return v;
+  switch (i) {
+    case 0:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 0 % R)...);
+    case 1:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 1 % R)...);
+    case 2:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 2 % R)...);
+    case 3:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 3 % R)...);
+    case 4:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 4 % R)...);
+    case 5:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 5 % R)...);
+    case 6:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 6 % R)...);
+    default:
+      return __builtin_shufflevector(v, v, static_cast<int>(I / R * R + 7 % R)...);
+  }
+}
+
+template <class T, int R>
+void grouped_tile(const WeightsJob<T>& job) {
+  constexpr int chains = R >= 8 ? 1 : 8 / R;
+  const int64_t a_step = job.a_step, b_step = job.b_step, lanes = job.lanes;
+  Vec<T> sum[chains][R];
+#pragma GCC unroll 8
+  for (int q = 0; q < chains; ++q)
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) sum[q][i] = zero<T>();
+  const auto add = [&](Vec<T>(&sums)[R], const T* a, const T* b) {
+    const Vec<T> channels = load_partial(a, lanes), filters = load_partial(b, lanes);
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i)
+      sums[i] = fma(channel_of_groups<T, R>(channels, i, typename MakeIndices<kLanes<T>>::type{}), filters, sums[i]);
+  };
+  for (int64_t n = 0; n < job.images; ++n) {
+    for (int64_t r = 0; r < job.rows; ++r) {
+      const T* a = job.a + n * job.a_image + r * job.a_row;
+      const T* b = job.b + n * job.b_image + r * job.b_row;
+      int64_t k = job.run;
+      for (; k >= chains; k -= chains) {
+#pragma GCC unroll 8
+        for (int q = 0; q < chains; ++q) add(sum[q], a + q * a_step, b + q * b_step);
+        a += chains * a_step;
+        b += chains * b_step;
+      }
+      for (; k > 0; --k) {
+        add(sum[0], a, b);
+        a += a_step;
+        b += b_step;
+      }
+    }
+  }
+  for (int i = 0; i < R; ++i) {
+    for (int q = 1; q < chains; ++q) sum[0][i] += sum[q][i];
+    T* const c = job.c + i * job.c_stride;
+    store_partial<T>(c, job.continued ? load_partial(c, lanes) + sum[0][i] : sum[0][i], lanes);
+  }
+}
+
+template <class T>
+GEMMULE_INLINE void run_grouped_tile(WeightsJob<T>& job, int64_t channels, int64_t columns) {
+  job.lanes = columns;
+  if (channels == 1) return grouped_tile<T, 1>(job);
+  if constexpr (kLanes<T> > 2)
+    if (channels == 2) return grouped_tile<T, 2>(job);
+  if constexpr (kLanes<T> > 4)
+    if (channels == 4) return grouped_tile<T, 4>(job);
+  if constexpr (kLanes<T> > 8)
+    if (channels == 8) return grouped_tile<T, 8>(job);
 }
 
 }  // namespace gemmule::GEMMULE_ISA
