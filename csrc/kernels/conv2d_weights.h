@@ -39,13 +39,13 @@ struct WeightsPlan {
   int64_t folded_width(int64_t width) const { return s.DW == 1 ? (width - 1) * s.SW + s.KW : width * s.KW; }
 };
 
-constexpr int64_t kBlockPositions = 256;   // output positions of a block: 32 KB of a panel of dy
-constexpr int64_t kFewChannels = 8;        // below: too few rows for a tile
-constexpr int64_t kTilesWorthPanel = 3;    // tiles of a block that use a panel of dy
-constexpr int64_t kSliceUnits = 16;        // units wanted of the first phase
-constexpr int64_t kSliceBytes = 4 << 20;   // memory for the slices' dw
-constexpr int64_t kSlicePositions = 512;   // of one slice at least
-constexpr int64_t kSliceElements = 4096;   // of one unit of the second phase
+constexpr int64_t kBlockPositions = 256;  // output positions of a block: 32 KB of a panel of dy
+constexpr int64_t kFewChannels = 8;       // below: too few rows for a tile
+constexpr int64_t kTilesWorthPanel = 3;   // tiles of a block that use a panel of dy
+constexpr int64_t kSliceUnits = 16;       // units wanted of the first phase
+constexpr int64_t kSliceBytes = 4 << 20;  // memory for the slices' dw
+constexpr int64_t kSlicePositions = 512;  // of one slice at least
+constexpr int64_t kSliceElements = 4096;  // of one unit of the second phase
 
 // Multiply-adds of vectors, and loads, that one tap of one position takes as tiles of rows × columns.
 template <class T>
@@ -76,7 +76,7 @@ void lay_tiles(WeightsPlan& p) {
   p.columns = p.way == grouped ? s.O : p.way == turned ? channels : filters;
   p.panels = ceil_div(p.columns, p.way == grouped ? kLanes<T> : kTileColumns<T>);
   const bool many_tiles = s.KH * p.taps * ceil_div(p.rows, kTileRows) >= kTilesWorthPanel;
-  p.copied = p.has_dw && many_tiles && (p.way == plain || p.way == folded);
+  p.copied = p.has_dw && many_tiles && p.way != turned;
 }
 
 template <class T>
@@ -158,8 +158,7 @@ inline WeightsBlock weights_block(const WeightsPlan& p, int64_t index) {
   const int64_t w = index % p.column_cuts, h = index / p.column_cuts % p.row_cuts;
   const int64_t n = index / p.column_cuts / p.row_cuts;
   const int64_t n0 = s.N * n / p.image_cuts, oh0 = s.OH * h / p.row_cuts, ow0 = s.OW * w / p.column_cuts;
-  return {n0,  s.N * (n + 1) / p.image_cuts - n0,
-          oh0, s.OH * (h + 1) / p.row_cuts - oh0,
+  return {n0,  s.N * (n + 1) / p.image_cuts - n0,   oh0, s.OH * (h + 1) / p.row_cuts - oh0,
           ow0, s.OW * (w + 1) / p.column_cuts - ow0};
 }
 

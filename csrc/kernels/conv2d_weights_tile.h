@@ -188,7 +188,9 @@ void grouped_tile(const WeightsJob<T>& job) {
       }
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 8
     for (int q = 1; q < chains; ++q) sum[0][i] += sum[q][i];
     T* const c = job.c + i * job.c_stride;
     store_partial<T>(c, job.continued ? load_partial(c, lanes) + sum[0][i] : sum[0][i], lanes);
