@@ -7,9 +7,9 @@ from gemmule.random import set_random_seed
 from gemmule.session import clear_session
 from gemmule.utils.numerical import to_categorical
 
-_HOME = {"plot_feature_maps": "plots", "plot_filters": "plots"}
+_HOME = {"plot_feature_maps": "plots", "plot_filters": "plots", "plot_model": "model_plot"}
 
-__all__ = ["clear_session", "plot_feature_maps", "plot_filters", "set_random_seed", "to_categorical"]
+__all__ = ["clear_session", "plot_feature_maps", "plot_filters", "plot_model", "set_random_seed", "to_categorical"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,403 @@
+"""`plot_model`: the graph of a model as a picture, drawn by Graphviz if it is there, else with matplotlib."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gemmule.errors import received
+from gemmule.layers import InputLayer, Layer
+from gemmule.symbolic import find
+from gemmule.utils.files import atomic_write
+from gemmule.utils.graph_layout import Layout, arrange
+
+__all__ = ["Drawing", "plot_model"]
+
+_INK, _LINE, _FRAME = "#333333", "#8a8f98", "#b9a7d6"
+_FILLS = {"input": "#dff0e3", "weights": "#dbe9f6", "frozen": "#e6e6e6", "plain": "#fbfaf5", "model": "#ece4f7"}
+_LARGEST = 30_000  # pixels along a side: what programs still open
+_DIRECTIONS = ("TB", "BT", "LR", "RL")
+_SIZE, _LEADING, _MARGIN = 9.0, 0.175, 0.09  # text in points; line height and margin in inches
+
+
+class Box(NamedTuple):
+    """One layer or op in the picture.
+
+    Attributes:
+        title: its first line, in bold.
+        lines: further lines.
+        kind: `"input"`, `"weights"`, `"frozen"`, `"plain"` or `"model"`: the colour.
+        group: number of the nested model it belongs to, 0 for none.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    kind: str
+    group: int
+
+
+class Drawing:
+    """What Graphviz drew. Notebooks show it.
+
+    Attributes:
+        source: the graph in Graphviz's language.
+        png: the picture.
+    """
+
+    def __init__(self, source: str, png: bytes) -> None:
+        self.source, self.png = source, png
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+
+def plot_model(
+    model: Any,
+    to_file: str | os.PathLike[str] | None = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    renderer: str | None = None,
+) -> Any:
+    """Draws the graph of a model: a box for each layer and op, an arrow for each tensor.
+
+    Args:
+        model: a `Sequential` model, or one made by `gm.Model(inputs, outputs)`.
+        to_file: where to write the picture; its ending says the format (png, svg, pdf). `None` writes nothing.
+        show_shapes: whether boxes tell the shapes of what goes in and comes out.
+        show_dtype: whether they tell the type of what comes out.
+        show_layer_names: whether they tell names besides classes.
+        rankdir: the direction, `"TB"` from top to bottom, `"BT"`, `"LR"` from left to right, `"RL"`.
+        expand_nested: whether models inside of the model are drawn with their layers, in a frame.
+        dpi: pixels per inch.
+        show_layer_activations: whether boxes tell activation functions.
+        show_trainable: whether they tell that layers are frozen.
+        renderer: `"graphviz"` (its program `dot`) or `"matplotlib"`; by default the first of them that is there.
+
+    Returns:
+        A `Drawing` by Graphviz or a matplotlib `Figure`; notebooks show both.
+
+    Raises:
+        ValueError: if the model is no graph, or for an unknown direction or renderer.
+        ImportError: if neither Graphviz nor matplotlib is there.
+
+    Example:
+        >>> gm.utils.plot_model(model, "model.png", show_shapes=True)
+    """
+    if rankdir not in _DIRECTIONS:
+        raise ValueError(f"plot_model: rankdir is one of {', '.join(_DIRECTIONS)}.{received(rankdir=rankdir)}")
+    if renderer not in (None, "graphviz", "matplotlib"):
+        raise ValueError(f"plot_model: renderer is 'graphviz' or 'matplotlib'.{received(renderer=renderer)}")
+    if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 10 <= dpi <= 2400:
+        raise ValueError(f"plot_model: dpi is a number from 10 to 2400.{received(dpi=dpi)}")
+    show = {
+        "shapes": show_shapes,
+        "dtype": show_dtype,
+        "names": show_layer_names,
+        "activations": show_layer_activations,
+        "trainable": show_trainable,
+    }
+    picture = _Picture(show, expand_nested)
+    picture.add_model(model)
+    if renderer == "graphviz" or (renderer is None and shutil.which("dot")):
+        return _by_graphviz(picture, to_file, rankdir, dpi)
+    return _by_matplotlib(picture, to_file, rankdir, dpi)
+
+
+# ---- What is in the picture ------------------------------------------------------------------------------------------
+
+
+class _Picture:
+    """Boxes and arrows of a model.
+
+    Args:
+        show: what to tell in boxes.
+        expand: whether nested models are drawn with their layers.
+    """
+
+    def __init__(self, show: dict[str, bool], expand: bool) -> None:
+        self._show, self._expand = show, expand
+        self.boxes: list[Box] = []
+        self.edges: list[tuple[int, int]] = []
+        self.frames: list[tuple[str, int]] = [("", 0)]  # titles of nested models and the groups around them
+        self._from: dict[int, list[int]] = {}  # the boxes a symbolic tensor comes from, by its id
+
+    def add_model(self, model: Any) -> None:
+        """All layers and calls of a model."""
+        if not _is_graph(model):
+            raise ValueError(
+                "plot_model draws the graph of a Sequential model or of gm.Model(inputs, outputs). What a subclass of "
+                f"Model does in call() is not known as a graph.{received(model=model)}"
+            )
+        try:
+            _ = model.input
+        except AttributeError as error:  # a Sequential that is not built
+            raise ValueError(str(error)) from None
+        self._add_graph(model, 0, [])
+
+    def _add_graph(self, model: Any, group: int, sources: list[list[int]]) -> None:
+        """A graph; `sources` are the boxes that feed its inputs when it stands inside another one."""
+        boxes: dict[int, int] = {}
+        for index, (tensor, layer) in enumerate(_inputs(model)):
+            if sources:
+                self._from[id(tensor)] = list(sources[index])
+            else:
+                self._from[id(tensor)] = [self._add_box(layer, None, group)]
+        for node in _nodes(model):
+            operation = node.operation
+            feeds = [self._from[id(tensor)] for tensor in node.inputs]
+            if self._expand and _is_graph(operation):
+                if id(operation) not in boxes:
+                    self.frames.append((f"{operation.name} ({type(operation).__name__})", group))
+                    boxes[id(operation)] = len(self.frames) - 1
+                self._add_graph(operation, boxes[id(operation)], feeds)
+                for outer, inner in zip(find(node.outputs), find(operation.output_structure)):
+                    self._from[id(outer)] = self._from[id(inner)]
+                continue
+            if id(operation) not in boxes:
+                boxes[id(operation)] = self._add_box(operation, node, group)
+            box = boxes[id(operation)]
+            self.edges += [(source, box) for feed in feeds for source in feed if (source, box) not in self.edges]
+            self._from.update((id(tensor), [box]) for tensor in find(node.outputs))
+
+    def _add_box(self, operation: Any, node: Any, group: int) -> int:
+        is_layer = isinstance(operation, Layer)
+        kind = type(operation).__name__ if is_layer else operation.op
+        show, lines = self._show, []
+        if show["names"]:
+            lines.append(kind if is_layer else f"ops.{kind}")
+        if show["activations"] and getattr(operation, "activation", None) is not None:
+            lines.append(getattr(operation.activation, "__name__", str(operation.activation)))
+        if show["shapes"]:
+            lines.append(_shapes(operation, node))
+        outputs = find(node.outputs) if node else find(operation.output)
+        if show["dtype"]:
+            lines.append(", ".join(str(tensor.dtype) for tensor in outputs))
+        if show["trainable"] and getattr(operation, "weights", None):
+            lines.append("trainable" if operation.trainable else "frozen")
+        self.boxes.append(Box(operation.name if show["names"] else kind, tuple(lines), _kind(operation), group))
+        return len(self.boxes) - 1
+
+
+def _is_graph(model: Any) -> bool:
+    return hasattr(model, "_graph") or hasattr(type(model), "input_structure")
+
+
+def _inputs(model: Any) -> list[tuple[Any, Any]]:
+    graph = getattr(model, "_graph", None)
+    return list(zip(graph.inputs, graph.input_layers)) if graph else [(model.input, model.input.node.operation)]
+
+
+def _nodes(model: Any) -> list[Any]:
+    graph = getattr(model, "_graph", None)
+    return graph.nodes if graph else model._calls
+
+
+def _kind(operation: Any) -> str:
+    if isinstance(operation, InputLayer):
+        return "input"
+    if hasattr(operation, "layers"):
+        return "model"
+    if not getattr(operation, "weights", None):
+        return "plain"
+    return "weights" if operation.trainable else "frozen"
+
+
+def _shapes(operation: Any, node: Any) -> str:
+    out = ", ".join(str(tensor.shape) for tensor in find(node.outputs if node else operation.output))
+    into = list(dict.fromkeys(str(tensor.shape) for tensor in node.inputs)) if node else []
+    return out if not into or into == [out] else f"{', '.join(into)} → {out}"
+
+
+# ---- Graphviz --------------------------------------------------------------------------------------------------------
+
+
+def _by_graphviz(picture: _Picture, to_file: Any, rankdir: str, dpi: float) -> Drawing:
+    source = to_dot(picture.boxes, picture.edges, picture.frames, rankdir)
+    if to_file is not None:
+        data = _run_dot(source, Path(to_file).suffix.lstrip(".").lower() or "png", dpi)
+        with atomic_write(to_file) as file:
+            file.write(data)
+    return Drawing(source, _run_dot(source, "png", dpi))
+
+
+def _run_dot(source: str, kind: str, dpi: float) -> bytes:
+    try:
+        done = subprocess.run(
+            ["dot", f"-T{kind}", f"-Gdpi={dpi}"], input=source.encode(), capture_output=True, check=True
+        )
+    except FileNotFoundError as error:
+        raise ImportError(
+            "plot_model: Graphviz's program dot is not there. Install Graphviz, or pass renderer='matplotlib'."
+        ) from error
+    except subprocess.CalledProcessError as error:
+        text = error.stderr.decode(errors="replace").strip()[:300]
+        raise ValueError(f"plot_model: Graphviz could not draw the model: {text}.{received(format=kind)}") from error
+    return done.stdout
+
+
+def to_dot(boxes: list[Box], edges: list[tuple[int, int]], frames: list[tuple[str, int]], rankdir: str) -> str:
+    """The picture in Graphviz's language."""
+    lines = [
+        "digraph model {",
+        f'  rankdir={rankdir}; nodesep=0.25; ranksep=0.35; fontname="Helvetica"; fontsize=10; fontcolor="{_INK}";',
+        f'  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=10, fontcolor="{_INK}", '
+        f'color="{_LINE}", margin="0.1,0.04", height=0.3];',
+        f'  edge [color="{_LINE}", arrowsize=0.6];',
+    ]
+    for group, (title, _) in enumerate(frames):
+        if group:
+            parents = _path(frames, group)
+            lines += [f"  {'subgraph cluster_' + str(g)} {{" for g in parents]
+            lines.append(f'  label={_quoted(title)}; style="rounded,dashed"; color="{_FRAME}"; labeljust=l;')
+            lines.append("  " + "}" * len(parents))
+        for index, box in enumerate(boxes):
+            if box.group == group:
+                name = f'  n{index} [fillcolor="{_FILLS[box.kind]}", label=<{_html(box)}>];'
+                parents = _path(frames, group)
+                lines.append("".join(f"subgraph cluster_{g} {{" for g in parents) + name + "}" * len(parents))
+    lines += [f"  n{a} -> n{b};" for a, b in edges]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _path(frames: list[tuple[str, int]], group: int) -> list[int]:
+    """The frames around a group from the outermost on, itself included."""
+    path = []
+    while group:
+        path.append(group)
+        group = frames[group][1]
+    return path[::-1]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _html(box: Box) -> str:
+    title, *lines = (t.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for t in (box.title, *box.lines))
+    rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in (f"<B>{title}</B>", *lines))
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>'
+
+
+# ---- matplotlib ------------------------------------------------------------------------------------------------------
+
+
+def _by_matplotlib(picture: _Picture, to_file: Any, rankdir: str, dpi: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            'plot_model needs Graphviz (its program dot) or matplotlib: pip install "gemmule[plot]".'
+        ) from error
+    sizes = [_size(box) for box in picture.boxes]
+    across = rankdir in ("LR", "RL")
+    layout = arrange([(h, w) if across else (w, h) for w, h in sizes], picture.edges, [b.group for b in picture.boxes])
+    extent = (layout.height, layout.width) if across else (layout.width, layout.height)
+    border = 0.15 + 0.2 * (len(picture.frames) > 1)
+    width, height = (max(side + 2 * border, 1.0) for side in extent)
+    dpi = min(dpi, _LARGEST / max(width, height))
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(-border, width - border)
+    axes.set_ylim(height - border, -border)  # y grows downward, as in the layout
+    turn = _Turn(rankdir, layout)
+    _draw_frames(axes, picture, turn, layout, sizes)
+    for route in layout.routes:
+        _draw_arrow(axes, [turn(point) for point in route], across)
+    for box, center, size in zip(picture.boxes, layout.centers, sizes):
+        _draw_box(axes, box, turn(center), size)
+    if to_file is not None:
+        kind = Path(to_file).suffix.lstrip(".").lower() or "png"
+        with atomic_write(to_file) as file:
+            figure.savefig(file, format=kind, dpi=dpi)
+    return figure
+
+
+class _Turn:
+    """Points of a layout from top to bottom, turned to the wanted direction."""
+
+    def __init__(self, rankdir: str, layout: Layout) -> None:
+        self._rankdir, self._length = rankdir, layout.height
+
+    def __call__(self, point: tuple[float, float]) -> tuple[float, float]:
+        x, y = point
+        if self._rankdir in ("BT", "RL"):
+            y = self._length - y
+        return (x, y) if self._rankdir in ("TB", "BT") else (y, x)
+
+
+def _size(box: Box) -> tuple[float, float]:
+    """Width and height of a box in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    def width(text: str, weight: str) -> float:
+        return TextPath((0, 0), text, size=_SIZE, prop=FontProperties(weight=weight)).get_extents().width / 72
+
+    widest = max([width(box.title, "bold"), *(width(line, "normal") for line in box.lines)])
+    return max(widest + 2.4 * _MARGIN, 0.7), (1 + len(box.lines)) * _LEADING + 1.4 * _MARGIN
+
+
+def _draw_box(axes: Any, box: Box, center: tuple[float, float], size: tuple[float, float]) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    (x, y), (width, height) = center, size
+    style = "round,pad=0,rounding_size=0.06"
+    axes.add_patch(
+        FancyBboxPatch((x - width / 2, y - height / 2), width, height, style, fc=_FILLS[box.kind], ec=_LINE, lw=0.8)
+    )
+    for number, line in enumerate((box.title, *box.lines)):
+        weight = "normal" if number else "bold"
+        at = y + (number - len(box.lines) / 2) * _LEADING
+        axes.text(x, at, line, ha="center", va="center_baseline", fontsize=_SIZE, fontweight=weight, color=_INK)
+
+
+def _draw_arrow(axes: Any, points: list[tuple[float, float]], across: bool) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Curve
+
+    vertices, codes = [points[0]], [Curve.MOVETO]
+    for number, (a, b) in enumerate(zip(points, points[1:])):
+        if number % 2:  # through a rank
+            vertices.append(b)
+            codes.append(Curve.LINETO)
+            continue
+        half = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
+        vertices += [(half[0], a[1]), (half[0], b[1]), b] if across else [(a[0], half[1]), (b[0], half[1]), b]
+        codes += [Curve.CURVE4] * 3
+    style = "-|>,head_length=3,head_width=1.8"
+    axes.add_patch(
+        FancyArrowPatch(path=Curve(vertices, codes), arrowstyle=style, color=_LINE, lw=1.0, mutation_scale=1)
+    )
+
+
+def _draw_frames(axes: Any, picture: _Picture, turn: _Turn, layout: Layout, sizes: list[tuple[float, float]]) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    for group in range(1, len(picture.frames)):
+        inside = [i for i, box in enumerate(picture.boxes) if group in _path(picture.frames, box.group)]
+        if not inside:
+            continue
+        depth = 0.05 * max(len(_path(picture.frames, picture.boxes[i].group)) for i in inside)
+        corners = [(turn(layout.centers[i]), sizes[i]) for i in inside]
+        left = min(x - w / 2 for (x, _), (w, _) in corners) - 0.05 - depth
+        right = max(x + w / 2 for (x, _), (w, _) in corners) + 0.05 + depth
+        top = min(y - h / 2 for (_, y), (_, h) in corners) - 0.12 - depth
+        bottom = max(y + h / 2 for (_, y), (_, h) in corners) + 0.05 + depth
+        style = "round,pad=0,rounding_size=0.08"
+        axes.add_patch(
+            FancyBboxPatch(
+                (left, top), right - left, bottom - top, style, fc="none", ec=_FRAME, lw=1, ls="--", zorder=0
+            )
+        )
+        title = picture.frames[group][0]
+        axes.text(left + 0.05, top + 0.075, title, fontsize=6.5, color="#7d64ad", va="center", ha="left")
