@@ -171,6 +171,38 @@ def test_the_training_flag():
     assert (fixed(ones, training=True).numpy() == 1).all()
 
 
+def test_shapes_for_other_inputs():
+    x = gm.Input((None, 3))
+    shared = Dense(4)
+    model = gm.Model(x, {"all": shared(x), "sum": gm.ops.sum(shared(x) * 2.0, axis=1)})
+    assert model.compute_output_shape((None, 7, 3)) == {"all": (None, 7, 4), "sum": (None, 4)}
+    assert model.compute_output_shape((5, 7, 3)) == {"all": (5, 7, 4), "sum": (5, 4)}
+    outer = gm.Input((6, 3))
+    assert model(outer)["all"].shape == (None, 6, 4)
+
+
+def test_a_frozen_model_inside_stays_as_it_is():
+    base = residual()
+    base.trainable = False
+    x = gm.Input((8,))
+    model = gm.Model(x, Dense(1)(base(x, training=False)))
+    before = base.get_weights()
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    assert len(model.trainable_weights) == 2
+    for a, b in zip(before, base.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_class_numbers_as_inputs():
+    numbers = gm.Input((), dtype="int32", name="numbers")
+    model = gm.Model(numbers, Dense(2)(gm.ops.one_hot(numbers, 5)))
+    model.compile("sgd", "mse")
+    model.fit(np.arange(5), np.ones((5, 2), np.float32), verbose=0)
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose(model.predict(np.arange(5), verbose=0), kernel + bias, rtol=1e-6)
+
+
 def test_a_column_may_come_without_its_second_dimension():
     x = gm.Input((1,))
     assert gm.Model(x, Dense(2)(x))(np.zeros(5)).shape == (5, 2)
