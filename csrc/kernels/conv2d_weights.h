@@ -11,7 +11,9 @@
 //   turned   with few filters, these are broadcast, and multiplied with vectors of channels
 //   grouped  with few channels in each group, a vector holds several groups of both
 //
-// Blocks are dealt to `slices`, by shape alone, each with a dw of its own; a second phase adds these in order.
+// Blocks are dealt to `slices`, by shape alone, each with a dw of its own; a second phase adds these in order. The sums
+// for db are kept block by block instead: how dy is cut into blocks depends on N, OH and OW only, so db has the same
+// bits whatever the kernel, and whether or not dw is asked for.
 #pragma once
 #include "conv2d_shape.h"
 #include "conv2d_weights_tile.h"
@@ -34,7 +36,7 @@ struct WeightsPlan {
 
   int64_t blocks() const { return image_cuts * row_cuts * column_cuts; }
   int64_t dw_size() const { return has_dw ? s.KH * s.KW * s.group_channels() * s.O : 0; }
-  int64_t slice_size() const { return dw_size() + (has_db ? s.O : 0); }
+  int64_t own_sums() const { return has_db && blocks() > 1 ? blocks() : 0; }  // parts of db that are not db itself
   int64_t reach(int64_t height) const { return (height - 1) * s.SH + (s.KH - 1) * s.DH + 1; }  // rows of x
   int64_t folded_width(int64_t width) const { return s.DW == 1 ? (width - 1) * s.SW + s.KW : width * s.KW; }
 };
@@ -46,6 +48,7 @@ constexpr int64_t kSliceUnits = 16;       // units wanted of the first phase
 constexpr int64_t kSliceBytes = 4 << 20;  // memory for the slices' dw
 constexpr int64_t kSlicePositions = 512;  // of one slice at least
 constexpr int64_t kSliceElements = 4096;  // of one unit of the second phase
+constexpr int64_t kSumColumns = 64;       // of db in one unit of the second phase
 
 // Multiply-adds of vectors, and loads, that one tap of one position takes as tiles of rows × columns.
 template <class T>
@@ -85,11 +88,6 @@ WeightsPlan weights_plan(const ConvShape& shape, bool has_dw, bool has_db) {
   p.s = shape;
   p.has_dw = has_dw;
   p.has_db = has_db;
-  // Pixels that are convolved one by one may as well lie in one long row.
-  if (shape.pointwise()) {
-    p.s.W = p.s.OW = shape.positions();
-    p.s.N = p.s.H = p.s.OH = 1;
-  }
   const ConvShape& s = p.s;
   lay_tiles<T>(p);
   const int64_t image = max(1, s.OH * s.OW), row = max(1, s.OW);
@@ -103,15 +101,16 @@ WeightsPlan weights_plan(const ConvShape& shape, bool has_dw, bool has_db) {
   p.slices = min(ceil_div(kSliceUnits, p.groups * p.panels), max(1, s.positions() / kSlicePositions));
   p.slices = max(1, min(min(p.slices, kSliceBytes / max(bytes, 1)), p.blocks()));
   // Turned, a slice is no dw until the second phase has transposed it.
-  p.own_slices = p.slices - (p.way != WeightsPlan::Way::turned);
+  p.own_slices = has_dw ? p.slices - (p.way != WeightsPlan::Way::turned) : 0;
   return p;
 }
 
-inline int weights_phases(const WeightsPlan& p) { return p.own_slices > 0 ? 2 : 1; }
+inline int weights_phases(const WeightsPlan& p) { return p.own_slices + p.own_sums() > 0 ? 2 : 1; }
 
 inline int64_t weights_units(const WeightsPlan& p, int phase) {
   if (phase == 0) return p.slices * p.groups * p.panels;
-  return ceil_div(p.dw_size(), kSliceElements) + ceil_div(p.has_db ? p.s.O : 0, kSliceElements);
+  return (p.own_slices > 0 ? ceil_div(p.dw_size(), kSliceElements) : 0) +
+         (p.own_sums() > 0 ? ceil_div(p.s.O, kSumColumns) : 0);
 }
 
 // Elements of the copied rows of x, and of the panels of dy.
@@ -128,7 +127,7 @@ int64_t packed_dy_size(const WeightsPlan& p) {
 
 template <class T>
 int64_t weights_shared_bytes(const WeightsPlan& p) {
-  return p.own_slices * p.slice_size() * static_cast<int64_t>(sizeof(T));
+  return (p.own_slices * p.dw_size() + p.own_sums() * p.s.O) * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
@@ -211,7 +210,7 @@ void copy_rows(T* out, const T* x, const WeightsPlan& p, const WeightsBlock& blo
 // Filters [o0, o0 + columns) of the block's dy, V vectors: copied to `out` with zeros behind them, and summed to db.
 template <class T, int V, bool copied, bool summed>
 void take_filters(T* out, T* db, const T* dy, const ConvShape& s, const WeightsBlock& block, int64_t o0,
-                  int64_t columns, bool continued) {
+                  int64_t columns) {
   constexpr int L = kLanes<T>;
   const int64_t lanes = columns - (V - 1) * L;
   Vec<T> sum[4][V] = {};
@@ -236,23 +235,21 @@ void take_filters(T* out, T* db, const T* dy, const ConvShape& s, const WeightsB
   }
   if (!summed) return;
   for (int v = 0; v < V; ++v) {
-    T* const at = db + o0 + v * L;
-    const int64_t n = v < V - 1 ? L : lanes;
     const Vec<T> all = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
-    store_partial<T>(at, continued ? load_partial(at, n) + all : all, n);
+    store_partial<T>(db + o0 + v * L, all, v < V - 1 ? L : lanes);
   }
 }
 
 template <class T>
 void take_panel(T* out, T* db, const T* dy, const WeightsPlan& p, const WeightsBlock& block, int64_t o0,
-                int64_t columns, bool continued) {
-  using Take = void (*)(T*, T*, const T*, const ConvShape&, const WeightsBlock&, int64_t, int64_t, bool);
+                int64_t columns) {
+  using Take = void (*)(T*, T*, const T*, const ConvShape&, const WeightsBlock&, int64_t, int64_t);
   static constexpr Take takes[2][2][2] = {{{nullptr, &take_filters<T, 1, false, true>},
                                            {&take_filters<T, 1, true, false>, &take_filters<T, 1, true, true>}},
                                           {{nullptr, &take_filters<T, 2, false, true>},
                                            {&take_filters<T, 2, true, false>, &take_filters<T, 2, true, true>}}};
   if (!p.copied && !p.has_db) return;
-  takes[columns > kLanes<T>][p.copied][p.has_db](out, db, dy, p.s, block, o0, columns, continued);
+  takes[columns > kLanes<T>][p.copied][p.has_db](out, db, dy, p.s, block, o0, columns);
 }
 
 // --- Blocks --------------------------------------------------------------------------------------------------------
@@ -347,6 +344,10 @@ void run_taps(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& bloc
       job.run = inside.end - inside.begin;
       job.rows = inside_rows.end - inside_rows.begin;
       job.images = job.run > 0 && job.rows > 0 ? block.images : 0;
+      if (s.pointwise() && block.width == s.OW) {  // its pixels are neighbours
+        job.run *= job.rows * job.images;
+        job.rows = job.images = job.run > 0;
+      }
       if (job.images == 0 && job.continued) continue;
       job.a = a.at + inside_rows.begin * a.row + inside.begin * a.step + kh * a.tap_row + kw * a.tap_column;
       job.b = b.at + inside_rows.begin * b.row + inside.begin * b.step + kh * b.tap_row + kw * b.tap_column;
@@ -372,11 +373,11 @@ void run_panels(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& bl
   const int64_t panel = p.way == grouped ? kLanes<T> : kTileColumns<T>;
   const int64_t channels = s.group_channels(), filters = s.group_filters();
   if (turned_way) {
-    if (q0 == 0) take_panel<T>(nullptr, m.db, m.dy, p, block, g * filters, filters, continued);
+    if (q0 == 0) take_panel<T>(nullptr, m.db, m.dy, p, block, g * filters, filters);
   } else {
     for (int64_t q = q0; q < q1; ++q)
       take_panel(m.packed_dy + (q - q0) * block.positions() * panel, m.db, m.dy, p, block, g * filters + q * panel,
-                 min(panel, p.columns - q * panel), continued);
+                 min(panel, p.columns - q * panel));
   }
   if (!p.has_dw) return;
   if (p.way == folded) copy_rows(m.packed_x, m.x, p, block, g * channels);
@@ -427,23 +428,26 @@ void add_turned_slices(T* dw, const T* slices, const WeightsPlan& p, int64_t beg
     const int64_t tap = i / (channels * O), c = i / O % channels, o = i % O;
     const T* const from = slices + (tap * O + o) * channels + c;
     T sum = from[0];
-    for (int64_t k = 1; k < p.own_slices; ++k) sum += from[k * p.slice_size()];
+    for (int64_t k = 1; k < p.own_slices; ++k) sum += from[k * p.dw_size()];
     dw[i] = sum;
   }
 }
 
 template <class T>
 void finish_slices(const WeightsPlan& p, T* dw, T* db, const T* slices, const Units& u) {
-  const int64_t chunks = ceil_div(p.dw_size(), kSliceElements), step = p.slice_size();
+  const int64_t size = p.dw_size(), chunks = p.own_slices > 0 ? ceil_div(size, kSliceElements) : 0;
   const bool in_turn = p.way == WeightsPlan::Way::turned;
   for (int64_t unit = u.first; unit < u.last; ++unit) {
-    const bool bias = unit >= chunks;
-    const int64_t size = bias ? p.s.O : p.dw_size(), begin = (bias ? unit - chunks : unit) * kSliceElements;
-    const int64_t end = min(size, begin + kSliceElements);
-    if (in_turn && !bias)
+    if (unit >= chunks) {
+      const int64_t o = (unit - chunks) * kSumColumns;
+      add_slices(db, false, slices + p.own_slices * size, p.s.O, p.own_sums(), o, min(p.s.O, o + kSumColumns));
+      continue;
+    }
+    const int64_t begin = unit * kSliceElements, end = min(size, begin + kSliceElements);
+    if (in_turn)
       add_turned_slices(dw, slices, p, begin, end);
     else
-      add_slices(bias ? db : dw, !in_turn, bias ? slices + p.dw_size() : slices, step, p.own_slices, begin, end);
+      add_slices(dw, true, slices, size, p.own_slices, begin, end);
   }
 }
 
@@ -452,18 +456,19 @@ template <class T>
 void weights_run(const WeightsPlan& p, T* dw, T* db, const T* x, const T* dy, const Units& u) {
   T* const shared = static_cast<T*>(u.shared);
   if (u.phase == 1) return finish_slices(p, dw, db, shared, u);
-  const int64_t per_slice = p.groups * p.panels, size = p.slice_size();
+  const int64_t per_slice = p.groups * p.panels, size = p.dw_size();
+  T* const sums = shared + p.own_slices * size;
   T* const packed_x = static_cast<T*>(u.local);
   T* const packed_dy = packed_x + packed_x_size<T>(p);
   for (int64_t unit = u.first; unit < u.last;) {
     const int64_t slice = unit / per_slice, first = unit % per_slice, last = min(per_slice, first + u.last - unit);
     const int64_t place = slice - (p.slices - p.own_slices);  // -1: the results themselves
-    T* const own = shared + place * size;
-    WeightsSlice<T> m{place < 0 ? dw : own, place < 0 ? db : own + p.dw_size(), x, dy, packed_x, packed_dy, {}};
+    WeightsSlice<T> m{place < 0 ? dw : shared + place * size, db, x, dy, packed_x, packed_dy, {}};
     const int64_t tiles = p.s.KH * p.taps * ceil_div(p.rows, kTileRows) * (last - first);
     const int64_t block0 = p.blocks() * slice / p.slices, block1 = p.blocks() * (slice + 1) / p.slices;
     for (int64_t index = block0; index < block1; ++index) {
       const WeightsBlock block = weights_block(p, index);
+      if (p.own_sums() > 0) m.db = sums + index * p.s.O;
       if (p.has_dw && index + 1 < p.blocks()) m.soon = next_reads(p, x, dy, weights_block(p, index + 1), tiles);
       for (int64_t panel = first; panel < last;) {
         const int64_t g = panel / p.panels, q0 = panel % p.panels, q1 = min(p.panels, q0 + last - panel);
