@@ -127,13 +127,18 @@ void tile(const TileJob<T>& job) {
       }
     }
   }
-  if (job.addend) {
+  // Copies: a store could change `job` as far as the compiler knows.
+  const T* const addend = job.addend;
+  T* const c = job.c;
+  const int64_t addend_stride = job.addend_stride, c_stride = job.c_stride;
+  const int64_t addend_band = bands > 1 ? job.addend_band : 0, c_band = bands > 1 ? job.c_band : 0;
+  if (addend) {
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 2
       for (int j = 0; j < V; ++j) {
-        const T* addend = job.addend + i % H * job.addend_stride + i / H * job.addend_band + j * L;
-        sum[i][j] += part ? load_partial(addend, lanes) : load(addend);
+        const T* const from = addend + i % H * addend_stride + i / H * addend_band + j * L;
+        sum[i][j] += part ? load_partial(from, lanes) : load(from);
       }
     }
   }
@@ -141,11 +146,11 @@ void tile(const TileJob<T>& job) {
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < V; ++j) {
-      T* c = job.c + i % H * job.c_stride + i / H * job.c_band + j * L;
+      T* const to = c + i % H * c_stride + i / H * c_band + j * L;
       if (part)
-        store_partial<T>(c, sum[i][j], lanes);
+        store_partial<T>(to, sum[i][j], lanes);
       else
-        store<T>(c, sum[i][j]);
+        store<T>(to, sum[i][j]);
     }
   }
 }
