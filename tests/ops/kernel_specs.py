@@ -200,6 +200,44 @@ def moving_statistics(rng: np.random.Generator, dtype: str) -> Operands:
     return [moving_mean, moving_variance], [mean, inverse]
 
 
+def exact_convolution(
+    image: tuple[int, ...], taps: tuple[int, ...], groups: int = 1, residual: bool = True, **geometry: Any
+) -> tuple[Callable[[np.random.Generator, str], Operands], dict[str, Any]]:
+    """A convolution with all that can be fused, and paddings that no layer asks for. taps: (KH, KW, C/G, O)."""
+    attributes = {"strides": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), **geometry}
+    top, bottom, left, right = attributes["padding"]
+    height, width = (
+        (size + more - (k - 1) * d - 1) // s + 1
+        for size, more, k, d, s in zip(
+            image[1:3], (top + bottom, left + right), taps, attributes["dilation"], attributes["strides"]
+        )
+    )
+    out = (image[0], height, width, taps[3])
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        x, w, b, scale, shift, more = (
+            rng.standard_normal(shape).astype(dtype) for shape in (image, taps, *(3 * (taps[3:],)), out)
+        )
+        return [np.empty(out, dtype)], [x, w, b, scale, shift, more if residual else None]
+
+    return operands, attributes | {"groups": groups, "activation": "relu", "alpha": 0.0, "winograd": 0}
+
+
+CONVOLUTIONS = {
+    "fused": exact_convolution((2, 9, 15, 5), (3, 3, 5, 40), padding=(1, 1, 1, 1)),
+    "images": exact_convolution((15, 5, 4, 3), (3, 3, 3, 33), padding=(1, 1, 1, 1)),
+    "two-images": exact_convolution((3, 5, 5, 3), (1, 2, 3, 33), residual=False),
+    "two-rows": exact_convolution((1, 5, 5, 3), (3, 3, 3, 33), padding=(1, 1, 1, 1)),
+    "all-padding": exact_convolution((2, 2, 3, 4), (3, 3, 4, 20), padding=(6, 5, 7, 4)),
+    "all-padding-few": exact_convolution((2, 2, 13, 4), (3, 3, 4, 2), padding=(6, 5, 7, 4)),
+    "small-groups": exact_convolution((2, 6, 15, 32), (3, 3, 4, 32), groups=8, padding=(2, 0, 1, 3), strides=(2, 1)),
+    "single-groups": exact_convolution((1, 5, 9, 16), (3, 3, 1, 16), groups=16, residual=False, dilation=(1, 2)),
+    "few": exact_convolution((2, 6, 35, 20), (3, 3, 20, 3), padding=(1, 1, 1, 1)),
+    "few-rows": exact_convolution((1, 9, 35, 2), (3, 5, 2, 2), residual=False, strides=(2, 1), dilation=(2, 1)),
+    "few-long": exact_convolution((1, 3, 20, 300), (3, 3, 300, 1), padding=(1, 1, 1, 1)),
+    "pointwise": exact_convolution((2, 5, 7, 9), (1, 1, 9, 37)),
+}
+
 SUMS = {"float32": 3e-6, "float64": 1e-14}
 ROWS = [
     Row("sgd_step", lambda rng, d: sgd(rng, d, momentum=False), {"nesterov": False}, tag="plain"),
@@ -249,6 +287,10 @@ ROWS = [
             (True, False, False, "softplus", 0.0),
             (True, True, True, "linear", 0.0),
         )
+    ),
+    *(
+        Row("conv2d_forward", operands, attributes, tag=tag, tolerance={"float32": 1e-5, "float64": 1e-14})
+        for tag, (operands, attributes) in CONVOLUTIONS.items()
     ),
     *(
         Row("dense_forward", dense(rows, bias, residual), {"activation": name, "alpha": 0.0},

@@ -488,6 +488,13 @@ CONVOLUTION = [
     conv2d("grey", (2, 7, 9, 1), (3, 3), 33, bench=((32, 28, 28, 1), (3, 3, 1, 32), (32,))),
     conv2d("small", (3, 2, 3, 17), (3, 3), 18, padding="same", bench=((32, 4, 4, 64), (3, 3, 64, 64), (64,))),
     conv2d("one-pixel", (2, 3, 3, 7), (3, 3), 5),
+    conv2d("small-groups", (2, 5, 17, 32), (3, 3), 32, groups=8, padding="same",
+           bench=((8, 28, 28, 64), (3, 3, 8, 64), (64,))),
+    conv2d("few-filters", (2, 6, 21, 5), (3, 3), 3, padding="same", bench=((8, 32, 32, 32), (3, 3, 32, 3), (3,))),
+    conv2d("one-filter", (1, 6, 40, 1), (5, 5), 1, padding="same", strides=(2, 1)),
+    conv2d("narrow", (1, 7, 5, 6), (3, 3), 37, padding="same"),
+    conv2d("many-images", (17, 4, 5, 6), (3, 3), 37, padding="same"),
+    conv2d("many-channels", (1, 4, 9, 170), (3, 3), 35, padding="same"),
     conv2d("winograd", (4, 12, 12, 64), (3, 3), 64, padding="same", bench=((8, 16, 16, 128), (3, 3, 128, 128), (128,))),
     Row("conv2d", (normal(2, 6, 5, 3), normal(3, 3, 3, 4)), {"padding": "same"}, tag="no-bias", **FILTERED),
     *(conv2d(name, (1, 4, 5, 3), (3, 3), 7, padding="same", activation=name, **more)
