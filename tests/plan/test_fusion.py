@@ -165,3 +165,44 @@ def test_training_and_prediction_keep_their_bits() -> None:
     assert "elu_backward" not in train  # joined; the relus' gradients have two readers
     (predict,) = [form._step.plan.kernels for form in model._predictor._forms.values()]
     assert not {"scale_shift", "add", "relu_forward", "elu_forward"} & set(predict)
+
+
+def convolutional(kernel_size: int, filters: int) -> gm.Model:
+    """A residual block between a first convolution and a prediction."""
+    layers = gm.layers
+    inputs = gm.Input((12, 12, 3))
+    x = layers.Conv2D(filters, kernel_size, padding="same", use_bias=False)(inputs)
+    x = start = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Conv2D(filters, kernel_size, padding="same")(x)
+    x = layers.ELU()(layers.BatchNormalization()(x))
+    x = layers.Conv2D(filters, kernel_size, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.add([layers.BatchNormalization()(x), start]))
+    x = layers.LeakyReLU()(layers.Conv2D(filters, 2, strides=2)(x))
+    return gm.Model(inputs, layers.Dense(1)(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize(("kernel_size", "filters"), [(1, 8), (3, 5), (3, 64)])
+@pytest.mark.parametrize("convolution", ["auto", "exact"])
+def test_convolutions_take_what_follows_them(kernel_size: int, filters: int, convolution: str) -> None:
+    rng = rng_for("images")
+    x, y = rng.normal(size=(24, 12, 12, 3)).astype(np.float32), rng.normal(size=(24, 1)).astype(np.float32)
+    results = []
+    gm.config.convolution = convolution
+    try:
+        for eager in (False, True):
+            gm.utils.clear_session()
+            gm.utils.set_random_seed(5)
+            model = convolutional(kernel_size, filters)
+            model.compile(gm.optimizers.SGD(0.001), "mse", run_eagerly=eager)
+            model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+            results.append([*model.get_weights(), *(model.predict(x, batch_size=24, verbose=0) for _ in range(3))])
+            if not eager:
+                (predict,) = [form._step.plan.kernels for form in model._predictor._forms.values()]
+                (train,) = [step.plan.kernels for step in model._runner._steps.values()]
+    finally:
+        gm.config.convolution = "auto"
+    for replayed, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(replayed, expected)
+    assert set(predict) == {"batch_norm_coefficients", "conv2d_forward", "dense_forward", "copy"}
+    apart = {"relu_forward", "elu_forward", "leaky_relu_forward", "elu_backward", "scale_shift"}
+    assert not apart & set(train)
