@@ -1,11 +1,528 @@
-// Pooling.
+// Pooling of images: the largest or the mean element of each window, and the way back.
+//
+//   y[n, oh, ow, c] = max or mean over kh, kw of x[n, oh·SH + kh − PT, ow·SW + kw − PL, c]
+//
+// x (N, H, W, C), y (N, OH, OW, C). What lies outside x is left out of both. Vectors hold neighbouring channels. Where
+// there are few of those, a vector holds several pixels: with a stride of one they are neighbours in memory, with
+// other strides the lanes change places on their way (`Gathered`, `Spread`).
+//
+// Going back, each element of dx gathers from the windows it lies in, so it is written once, whoever does the work.
 #include "families.h"
+#include "simd_lanes.h"
+#include "vectors.h"
 
 namespace gemmule::GEMMULE_ISA {
 
+namespace {
+
+constexpr int64_t kUnitElements = 16384;  // a unit is a row, or so much of a long one
+
+struct PoolShape {
+  int64_t N, H, W, C;
+  int64_t OH, OW;
+  int64_t KH, KW;
+  int64_t SH, SW;
+  int64_t PT, PL;
+  int64_t columns;  // of a row that a unit takes
+  int64_t wide;     // whether places in the window are int32 rather than uint8
+
+  // `x` and `y` are the numbers of the operands with the shapes of the two images.
+  static PoolShape of(const Call& call, int x, int y) {
+    int64_t pool[2], strides[2], padding[4];
+    call.integers("pool", pool, 2);
+    call.integers("strides", strides, 2);
+    call.integers("padding", padding, 4);
+    const int64_t C = call.dim(x, 3);
+    return {call.dim(x, 0),
+            call.dim(x, 1),
+            call.dim(x, 2),
+            C,
+            call.dim(y, 1),
+            call.dim(y, 2),
+            pool[0],
+            pool[1],
+            strides[0],
+            strides[1],
+            padding[0],
+            padding[2],
+            max(64, kUnitElements / max(C, 1)),
+            pool[0] * pool[1] > 256};
+  }
+
+  int64_t x_blocks() const { return ceil_div(W, columns); }
+  int64_t y_blocks() const { return ceil_div(OW, columns); }
+  double x_size() const { return static_cast<double>(N * H * W) * C; }
+  double y_size() const { return static_cast<double>(N * OH * OW) * C; }
+  double cost(double bytes) const { return cost_ns(y_size() * KH * KW * 2, bytes); }
+};
+
+// The first index of windows that start at or behind `from`, and so on: divisions of possibly negative numbers.
+constexpr int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
+
+// ---- What happens in a window ---------------------------------------------------------------------------------------
+
+template <class T>
+struct Largest {
+  Vec<T> best;
+
+  GEMMULE_INLINE void start(int64_t) { best = splat(-static_cast<T>(__builtin_inf())); }
+  GEMMULE_INLINE void take(Vec<T> v, int64_t) {
+    const Vec<T> larger = v > best ? v : best;  // keeps a NaN of `best`
+    best = v != v ? v : larger;
+  }
+  template <class Index>
+  GEMMULE_INLINE void finish(T* y, Index*, int64_t n, T) const {
+    store_partial<T>(y, best, n);
+  }
+};
+
+// With its place in the window: the first of equals, or the first NaN.
+template <class T>
+struct LargestPlace {
+  Vec<T> best;
+  Mask<T> place;
+
+  GEMMULE_INLINE void start(int64_t first) {
+    best = splat(-static_cast<T>(__builtin_inf()));
+    place = Mask<T>{} + static_cast<typename IntOf<T>::type>(first);
+  }
+  GEMMULE_INLINE void take(Vec<T> v, int64_t number) {
+    const Mask<T> better = ~(v <= best) & (best == best);
+    best = better ? v : best;
+    place = better ? Mask<T>{} + static_cast<typename IntOf<T>::type>(number) : place;
+  }
+  template <class Index>
+  GEMMULE_INLINE void finish(T* y, Index* index, int64_t n, T) const {
+    store_partial<T>(y, best, n);
+    store_indices<T>(index, place, n);
+  }
+};
+
+template <class T>
+struct Mean {
+  Vec<T> sum;
+
+  GEMMULE_INLINE void start(int64_t) { sum = zero<T>(); }
+  GEMMULE_INLINE void take(Vec<T> v, int64_t) { sum += v; }
+  template <class Index>
+  GEMMULE_INLINE void finish(T* y, Index*, int64_t n, T share) const {
+    store_partial<T>(y, sum * share, n);
+  }
+};
+
+// ---- Forward --------------------------------------------------------------------------------------------------------
+
+// What the windows of a run look at: their part inside the image, and how to walk through it.
+struct Taps {
+  int64_t kh0, kh1, kw0, kw1;
+  int64_t pitch, step;  // from one row of x to the next, from one pixel to the next
+  int64_t KW;
+  double share;  // of an element in the mean
+  int64_t ahead, ahead_rows, ahead_pixels;
+};
+
+// The lanes of kLanes / C pixels at a distance of two, among those of two vectors.
+template <class T>
+Mask<T> every_other_pixel(int64_t C) {
+  using Int = typename IntOf<T>::type;
+  Mask<T> lanes{};
+  Int at = 0;
+  for (Int i = 0, channel = 0; i < kLanes<T> / C * C; ++i, ++at) {
+    lanes[i] = at;
+    if (++channel == C) channel = 0, at += static_cast<Int>(C);
+  }
+  return lanes;
+}
+
+// V vectors of windows that lie V·kLanes elements beside each other; the last one has n lanes. kWidth is the width of
+// the windows when it is known, else 0. The arguments are copies, because what is written could be `taps` otherwise.
+template <int V, int kWidth, class Op, class T, class Index, class Load>
+GEMMULE_INLINE void windows(T* y, Index* index, const T* x, const Taps taps, int64_t n, const Load& load) {
+  for (int64_t r = 0; r < taps.ahead_rows; ++r)
+    for (int64_t p = 0; p < taps.ahead_pixels; ++p)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v)
+        __builtin_prefetch(x + taps.ahead + r * taps.pitch + p * taps.step + v * kLanes<T>, 0, 2);
+  Op op[V];
+#pragma GCC unroll 4  // here and below, or GCC leaves the accumulators in memory
+  for (int v = 0; v < V; ++v) op[v].start(taps.kh0 * taps.KW + taps.kw0);
+  const int64_t kw0 = kWidth ? 0 : taps.kw0, kw1 = kWidth ? kWidth : taps.kw1;
+  for (int64_t kh = taps.kh0; kh < taps.kh1; ++kh) {
+    const T* const row = x + kh * taps.pitch;
+#pragma GCC unroll 3
+    for (int64_t kw = kw0; kw < kw1; ++kw)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) op[v].take(load(row + kw * taps.step + v * kLanes<T>), kh * taps.KW + kw);
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v)
+    op[v].finish(y + v * kLanes<T>, index + v * kLanes<T>, v + 1 < V ? kLanes<T> : n, static_cast<T>(taps.share));
+}
+
+// n outputs that see neighbouring elements: the channels of a pixel, or of all pixels at a stride of one.
+template <int kWidth, class Op, class T, class Index>
+GEMMULE_INLINE void neighbours(T* y, Index* index, const T* x, const Taps taps, int64_t n) {
+  const auto whole = [](const T* p) __attribute__((always_inline)) { return load(p); };
+  int64_t i = 0;
+  for (; i + 4 * kLanes<T> <= n; i += 4 * kLanes<T>)
+    windows<4, kWidth, Op>(y + i, index + i, x + i, taps, kLanes<T>, whole);
+  for (; i + kLanes<T> <= n; i += kLanes<T>) windows<1, kWidth, Op>(y + i, index + i, x + i, taps, kLanes<T>, whole);
+  if (const int64_t left = n - i; left > 0)
+    windows<1, kWidth, Op>(y + i, index + i, x + i, taps, left,
+                           [left](const T* p) __attribute__((always_inline)) { return load_partial(p, left); });
+}
+
+template <class T, class Op, class Index>
+struct Forward {
+  const PoolShape s;
+  const T* image;  // x[n]
+  T* y;            // y[n, oh]
+  Index* index;
+  Mask<T> lanes;  // every other pixel
+
+  // `count` windows, all columns of which lie inside the image; x is where the first one begins.
+  template <int kWidth>
+  __attribute__((noinline)) static void inside(T* y, Index* index, const T* x, const Taps taps, int64_t count,
+                                               int64_t SW, Mask<T> lanes) {
+    const int64_t C = taps.step;
+    if (SW == 1) return neighbours<kWidth, Op>(y, index, x, taps, count * C);
+    if (!kPermutes<T> || SW != 2 || 2 * C > kLanes<T>) {
+      for (int64_t i = 0; i < count; ++i) neighbours<kWidth, Op>(y + i * C, index + i * C, x + i * SW * C, taps, C);
+      return;
+    }
+    const int64_t many = kLanes<T> / C;
+    for (int64_t i = 0; i < count; i += many) {
+      const int64_t pixels = min(many, count - i), n = (2 * pixels - 1) * C;
+      windows<1, kWidth, Op>(
+          y + i * C, index + i * C, x + i * 2 * C, taps, pixels * C, [=](const T* p) __attribute__((always_inline)) {
+            return permute<T>(load_partial(p, n), load_partial(p + kLanes<T>, max(n - kLanes<T>, 0)), lanes);
+          });
+    }
+  }
+
+  void row(int64_t oh, int64_t ow0, int64_t ow1) const {
+    const int64_t top = oh * s.SH - s.PT;
+    Taps taps{max(0, -top),     min(s.KH, s.H - top),           0,   s.KW, s.W * s.C, s.C, s.KW, 0,
+              s.KH * s.W * s.C, s.x_size() > 250000 ? s.SH : 0, s.SW};
+    const T* const x = image + (top * s.W - s.PL) * s.C;  // where the first window begins, perhaps outside
+    const int64_t first = min(max(ceil_div(s.PL, s.SW), ow0), ow1);
+    const int64_t last = min(max(floor_div(s.W - s.KW + s.PL, s.SW) + 1, first), ow1);
+    for (int64_t ow = ow0; ow < first; ++ow) clipped(ow, x, taps);
+    taps.share = 1.0 / static_cast<double>((taps.kh1 - taps.kh0) * s.KW);
+    const auto kernel = s.KW == 2 ? inside<2> : s.KW == 3 ? inside<3> : inside<0>;
+    if (first < last)
+      kernel(y + first * s.C, index + first * s.C, x + first * s.SW * s.C, taps, last - first, s.SW, lanes);
+    for (int64_t ow = last; ow < ow1; ++ow) clipped(ow, x, taps);
+  }
+
+  void clipped(int64_t ow, const T* x, Taps taps) const {
+    const int64_t left = ow * s.SW - s.PL;
+    taps.kw0 = max(0, -left);
+    taps.kw1 = min(s.KW, s.W - left);
+    taps.share = 1.0 / static_cast<double>((taps.kh1 - taps.kh0) * (taps.kw1 - taps.kw0));
+    neighbours<0, Op>(y + ow * s.C, index + ow * s.C, x + ow * s.SW * s.C, taps, s.C);
+  }
+};
+
+template <class T, class Op, class Index>
+void pool_forward(T* y, Index* index, const T* x, const PoolShape& s, const Units& u) {
+  const int64_t blocks = s.y_blocks();
+  const Mask<T> lanes = 2 * s.C <= kLanes<T> ? every_other_pixel<T>(s.C) : Mask<T>{};
+  for (int64_t unit = u.first; unit < u.last; ++unit) {
+    const int64_t row = unit / blocks, n = row / s.OH, ow = unit % blocks * s.columns, at = row * s.OW * s.C;
+    const Forward<T, Op, Index> forward{s, x + n * s.H * s.W * s.C, y + at, index + at, lanes};
+    forward.row(row % s.OH, ow, min(s.OW, ow + s.columns));
+  }
+}
+
+// ---- Backward -------------------------------------------------------------------------------------------------------
+
+// Which windows an element of dx lies in: window oh has it as its tap `tap`.
+struct Reach {
+  int64_t first, last;  // windows [first, last)
+
+  static Reach of(int64_t at, int64_t K, int64_t S, int64_t windows) {
+    return {max(0, ceil_div(max(at - K + 1, 0), S)), min(windows, at / S + 1)};
+  }
+};
+
+// dy where a window's largest element is this one.
+template <class T, class Index>
+struct FromLargest {
+  const T* dy;         // dy[n]
+  const Index* index;  // index[n]
+
+  GEMMULE_INLINE Mask<T> place(int64_t at, int64_t n) const { return load_indices<T>(index + at, n); }
+  GEMMULE_INLINE Vec<T> gradient(int64_t at, int64_t n, T) const { return load_partial(dy + at, n); }
+  static GEMMULE_INLINE Vec<T> chosen(Vec<T> dy, Mask<T> place, Mask<T> number) {
+    return select<T>(place == number, dy, zero<T>());
+  }
+  static GEMMULE_INLINE Mask<T> moved(Mask<T> place, Mask<T> lanes) {
+    return reinterpret_cast<Mask<T>>(permute<T>(reinterpret_cast<Vec<T>>(place), lanes));
+  }
+  static T share(int64_t) { return 0; }
+};
+
+// An equal share of dy for each element of a window.
+template <class T>
+struct FromMean {
+  struct Nothing {};
+  const T* dy;
+
+  GEMMULE_INLINE Nothing place(int64_t, int64_t) const { return {}; }
+  GEMMULE_INLINE Vec<T> gradient(int64_t at, int64_t n, T share) const { return load_partial(dy + at, n) * share; }
+  static GEMMULE_INLINE Vec<T> chosen(Vec<T> dy, Nothing, Mask<T>) { return dy; }
+  static GEMMULE_INLINE Nothing moved(Nothing, Mask<T>) { return {}; }
+  static T share(int64_t elements) { return T(1) / static_cast<T>(elements); }
+};
+
+// Several pixels in a vector: which lane of neighbouring windows each of them looks at, and as which column.
+template <class T>
+struct Spread {
+  int64_t windows;  // in a vector; 0 where a pixel and its neighbours do not fit into one
+  Mask<T> lanes, column;
+
+  static Spread of(const PoolShape& s) {
+    using Int = typename IntOf<T>::type;
+    Spread spread{};
+    if (!kPermutes<T> || s.SW * s.C > kLanes<T>) return spread;
+    spread.windows = kLanes<T> / (s.SW * s.C);
+    int lane = 0;
+    for (int64_t window = 0; window < spread.windows; ++window)
+      for (int64_t column = 0; column < s.SW; ++column)
+        for (int64_t c = 0; c < s.C; ++c, ++lane) {
+          spread.lanes[lane] = static_cast<Int>(window * s.C + c);
+          spread.column[lane] = static_cast<Int>(column);
+        }
+    return spread;
+  }
+};
+
+template <class T, class From>
+struct Backward {
+  using Int = typename IntOf<T>::type;
+  const PoolShape& s;
+  const Spread<T>& spread;
+  const From& from;
+  T* dx;  // dx[n, h]
+  int64_t h;
+  Reach rows;  // windows with this row of the image in them
+  T whole;     // the share of an element of a window that lies inside the image
+
+  static GEMMULE_INLINE Mask<T> numbers(int64_t number) { return Mask<T>{} + static_cast<Int>(number); }
+
+  int64_t tap_row(int64_t oh) const { return (h + s.PT - oh * s.SH) * s.KW; }
+  int64_t height(int64_t oh) const {
+    const int64_t top = oh * s.SH - s.PT;
+    return min(s.KH, s.H - top) - max(0, -top);
+  }
+  int64_t width(int64_t ow) const {
+    const int64_t left = ow * s.SW - s.PL;
+    return min(s.KW, s.W - left) - max(0, -left);
+  }
+  T share(int64_t oh) const {  // in windows whose columns all lie inside
+    const int64_t count = height(oh);
+    return count == s.KH ? whole : From::share(count * s.KW);
+  }
+
+  // Pixels at the edges, one by one.
+  void pixels(int64_t w0, int64_t w1) const {
+    for (int64_t w = w0; w < w1; ++w) {
+      const Reach columns = Reach::of(w + s.PL, s.KW, s.SW, s.OW);
+      for (int64_t i = 0; i < s.C; i += kLanes<T>) {
+        const int64_t left = min(s.C - i, kLanes<T>);
+        Vec<T> sum{};
+        for (int64_t oh = rows.first; oh < rows.last; ++oh)
+          for (int64_t ow = columns.first; ow < columns.last; ++ow) {
+            const int64_t source = (oh * s.OW + ow) * s.C + i;
+            const Vec<T> dy = from.gradient(source, left, From::share(height(oh) * width(ow)));
+            sum += from.chosen(dy, from.place(source, left), numbers(tap_row(oh) + w + s.PL - ow * s.SW));
+          }
+        store_partial<T>(dx + w * s.C + i, sum, left);
+      }
+    }
+  }
+
+  // n elements of the pixels that window `ow` begins with and the SW - 1 behind it: kStep pixels from column `first` of
+  // the window on. kStep and kWidth are those of the windows, or 1 and 0 when they are not known.
+  template <int kStep, int kWidth>
+  void run_of(T* at, int64_t ow, int64_t first, int64_t n) const {
+    int64_t i = 0;
+    for (; i + kLanes<T> <= n; i += kLanes<T>) gathered<kStep, kWidth>(at + i, ow, first, i, kLanes<T>);
+    if (i < n) gathered<kStep, kWidth>(at + i, ow, first, i, n - i);
+  }
+
+  template <int kStep, int kWidth>
+  GEMMULE_INLINE void gathered(T* at, int64_t ow, int64_t first, int64_t i, int64_t n) const {
+    const int64_t width = kWidth ? kWidth : s.KW, step = kWidth ? kStep : s.SW;
+    Vec<T> sum[kStep] = {};
+    for (int64_t oh = rows.first; oh < rows.last; ++oh) {
+      const T part = share(oh);
+      const int64_t number = tap_row(oh);
+      int64_t source = (oh * s.OW + ow) * s.C + i;
+#pragma GCC unroll 3
+      for (int64_t tap = kWidth ? 0 : first; tap < width; tap += step, source -= s.C) {
+        const auto place = from.place(source, n);
+        const Vec<T> dy = from.gradient(source, n, part);
+#pragma GCC unroll 3
+        for (int64_t k = 0; k < kStep; ++k)
+          if (tap + k < width) sum[k] += from.chosen(dy, place, numbers(number + tap + k));
+      }
+    }
+#pragma GCC unroll 3
+    for (int64_t k = 0; k < kStep; ++k) store_partial<T>(at + k * s.C, sum[k], n);
+  }
+
+  // `count` windows and the pixels they begin with.
+  void spread_windows(int64_t ow0, int64_t ow1) const {
+    for (int64_t ow = ow0; ow < ow1; ow += spread.windows) {
+      const int64_t n = min(spread.windows, ow1 - ow) * s.C;
+      Vec<T> sum{};
+      for (int64_t oh = rows.first; oh < rows.last; ++oh) {
+        const T part = share(oh);
+        const Mask<T> number = numbers(tap_row(oh));
+        int64_t source = (oh * s.OW + ow) * s.C;
+        for (int64_t tap = 0; tap < s.KW; tap += s.SW, source -= s.C) {
+          const Mask<T> taps = spread.column + static_cast<Int>(tap);
+          const auto place = from.moved(from.place(source, n), spread.lanes);
+          const Vec<T> dy = permute<T>(from.gradient(source, n, part), spread.lanes);
+          const Vec<T> chosen = from.chosen(dy, place, number + taps);
+          sum += select<T>(taps < static_cast<Int>(s.KW), chosen, zero<T>());
+        }
+      }
+      store_partial<T>(dx + (ow * s.SW - s.PL) * s.C, sum, n * s.SW);
+    }
+  }
+
+  // Pixels that the windows [ow0, ow1) begin with, and the SW - 1 behind each of them. These windows and those that
+  // overlap them from the left lie inside the image.
+  void inside(int64_t ow0, int64_t ow1) const {
+    T* const at = dx + (ow0 * s.SW - s.PL) * s.C;
+    if (s.SW == 1 && s.KW == 3) return run_of<1, 3>(at, ow0, 0, (ow1 - ow0) * s.C);
+    if (s.SW == 1) return run_of<1, 0>(at, ow0, 0, (ow1 - ow0) * s.C);
+    if (spread.windows) return spread_windows(ow0, ow1);
+    if (s.SW == 2 && s.KW == 2) return windows<2, 2>(at, ow0, ow1);
+    if (s.SW == 2 && s.KW == 3) return windows<2, 3>(at, ow0, ow1);
+    if (s.SW == 3 && s.KW == 3) return windows<3, 3>(at, ow0, ow1);
+    for (int64_t ow = ow0; ow < ow1; ++ow)
+      for (int64_t tap = 0; tap < s.SW; ++tap) run_of<1, 0>(dx + (ow * s.SW + tap - s.PL) * s.C, ow, tap, s.C);
+  }
+
+  template <int kStep, int kWidth>
+  void windows(T* at, int64_t ow0, int64_t ow1) const {
+    for (int64_t ow = ow0; ow < ow1; ++ow, at += kStep * s.C) run_of<kStep, kWidth>(at, ow, 0, s.C);
+  }
+
+  void row(int64_t w0, int64_t w1) const {
+    const int64_t overlap = ceil_div(s.KW, s.SW) - 1;
+    const int64_t whole_windows = min(s.OW, floor_div(s.W - s.KW + s.PL, s.SW) + 1);
+    const int64_t begin = max(ceil_div(s.PL, s.SW) + overlap, ceil_div(w0 + s.PL, s.SW));
+    const int64_t end = min(min(whole_windows, floor_div(w1 + s.PL, s.SW)), floor_div(s.W + s.PL, s.SW));
+    if (begin >= end) return pixels(w0, w1);
+    pixels(w0, begin * s.SW - s.PL);
+    inside(begin, end);
+    pixels(end * s.SW - s.PL, w1);
+  }
+};
+
+template <class T, class From, class OfImage>
+void pool_backward(T* dx, const PoolShape& s, const Units& u, const OfImage& of_image) {
+  const int64_t blocks = s.x_blocks();
+  const T whole = From::share(s.KH * s.KW);
+  const Spread<T> spread = Spread<T>::of(s);
+  for (int64_t unit = u.first; unit < u.last; ++unit) {
+    const int64_t row = unit / blocks, h = row % s.H, w = unit % blocks * s.columns;
+    const From from = of_image(row / s.H * s.OH * s.OW * s.C);
+    const Reach rows = Reach::of(h + s.PT, s.KH, s.SH, s.OH);
+    const Backward<T, From> backward{s, spread, from, dx + row * s.W * s.C, h, rows, whole};
+    backward.row(w, min(s.W, w + s.columns));
+  }
+}
+
+// ---- Kernels --------------------------------------------------------------------------------------------------------
+
+struct OverOutputs {
+  using Args = PoolShape;
+  static int64_t units(const Args& s) { return s.N * s.OH * s.y_blocks(); }
+};
+
+struct OverInputs {
+  using Args = PoolShape;
+  static int64_t units(const Args& s) { return s.N * s.H * s.x_blocks(); }
+};
+
+// y (N, OH, OW, C), index (N, OH, OW, C) uint8 or int32 | x (N, H, W, C)
+template <class T>
+struct MaxPoolForward : OverOutputs {
+  static PoolShape prepare(const Call& call) { return PoolShape::of(call, 2, 0); }
+  static double cost(const PoolShape& s) { return s.cost((s.x_size() + s.y_size()) * sizeof(T)); }
+  static void run(T* y, void* index, const T* x, const PoolShape& s, const Units& u) {
+    if (s.wide)
+      pool_forward<T, LargestPlace<T>>(y, static_cast<int32_t*>(index), x, s, u);
+    else
+      pool_forward<T, LargestPlace<T>>(y, static_cast<uint8_t*>(index), x, s, u);
+  }
+};
+
+// y (N, OH, OW, C) | x (N, H, W, C)
+template <class T>
+struct MaxPoolInference : OverOutputs {
+  static PoolShape prepare(const Call& call) { return PoolShape::of(call, 1, 0); }
+  static double cost(const PoolShape& s) { return s.cost((s.x_size() + s.y_size()) * sizeof(T)); }
+  static void run(T* y, const T* x, const PoolShape& s, const Units& u) {
+    pool_forward<T, Largest<T>, uint8_t>(y, nullptr, x, s, u);
+  }
+};
+
+// y (N, OH, OW, C) | x (N, H, W, C); only what lies inside the image counts
+template <class T>
+struct AveragePoolForward : MaxPoolInference<T> {
+  static void run(T* y, const T* x, const PoolShape& s, const Units& u) {
+    pool_forward<T, Mean<T>, uint8_t>(y, nullptr, x, s, u);
+  }
+};
+
+// dx (N, H, W, C) | dy (N, OH, OW, C), index (N, OH, OW, C)
+template <class T>
+struct MaxPoolBackward : OverInputs {
+  static PoolShape prepare(const Call& call) { return PoolShape::of(call, 0, 1); }
+  static double cost(const PoolShape& s) { return s.cost((s.x_size() + s.y_size()) * sizeof(T)); }
+  static void run(T* dx, const T* dy, const void* index, const PoolShape& s, const Units& u) {
+    if (s.wide)
+      places<int32_t>(dx, dy, index, s, u);
+    else
+      places<uint8_t>(dx, dy, index, s, u);
+  }
+
+  template <class Index>
+  static void places(T* dx, const T* dy, const void* index, const PoolShape& s, const Units& u) {
+    using From = FromLargest<T, Index>;
+    pool_backward<T, From>(dx, s, u, [=](int64_t at) { return From{dy + at, static_cast<const Index*>(index) + at}; });
+  }
+};
+
+// dx (N, H, W, C) | dy (N, OH, OW, C)
+template <class T>
+struct AveragePoolBackward : MaxPoolBackward<T> {
+  static void run(T* dx, const T* dy, const PoolShape& s, const Units& u) {
+    pool_backward<T, FromMean<T>>(dx, s, u, [=](int64_t at) { return FromMean<T>{dy + at}; });
+  }
+};
+
+template <class T>
+void register_for(Table& table, DType dtype) {
+  table.add<MaxPoolForward<T>>("max_pool2d_forward", dtype);
+  table.add<MaxPoolInference<T>>("max_pool2d_inference", dtype);
+  table.add<MaxPoolBackward<T>>("max_pool2d_backward", dtype);
+  table.add<AveragePoolForward<T>>("average_pool2d_forward", dtype);
+  table.add<AveragePoolBackward<T>>("average_pool2d_backward", dtype);
+}
+
+}  // namespace
+
 void register_pool(Table& table, bool doubles) {
-  (void)table;
-  (void)doubles;
+  register_for<float>(table, DType::float32);
+  if (doubles) register_for<double>(table, DType::float64);
 }
 
 }  // namespace gemmule::GEMMULE_ISA
