@@ -1,11 +1,193 @@
-// Depthwise convolution.
+// Depthwise convolution: every channel has M filters of its own.
+//
+//   y[n, oh, ow, c·M + m] = sum over kh, kw of x[n, oh·SH + kh·DH − PT, ow·SW + kw·DW − PL, c] · w[kh, kw, c, m]
+//
+// x (N, H, W, C), w (KH, KW, C, M), y (N, OH, OW, O) with O = C·M. What lies outside x counts as zero.
+//
+// Vectors hold neighbouring output channels, and several positions side by side share what they load of w. Going back
+// to x is the same computation with dy in place of x and the taps in reverse: with strides, pixels of dx that
+// lie a stride apart see the same taps, so each such class of pixels is a convolution of its own.
+#include "depthwise.h"
+
 #include "families.h"
+#include "gemm_epilogue.h"
 
 namespace gemmule::GEMMULE_ISA {
 
+namespace {
+
+// ---- One row of outputs ---------------------------------------------------------------------------------------------
+
+// What happens to a sum before it is stored.
+template <class T>
+struct Finish {
+  const T* b = nullptr;
+  const T* scale = nullptr;
+  const T* shift = nullptr;
+  int64_t relu = 0;
+
+  GEMMULE_INLINE Vec<T> operator()(Vec<T> v, int64_t o, int64_t n) const {
+    if (b) v += load_partial(b + o, n);
+    if (scale) v = fma(v, load_partial(scale + o, n), load_partial(shift + o, n));
+    return relu ? activate<T, Activation::relu>(v, 0) : v;
+  }
+};
+
+// How to walk through the operands from the first tap of a position: strides in elements.
+struct Walk {
+  int64_t x_row, x_tap, x_pixel;
+  int64_t w_row, w_tap;
+  int64_t y_pixel;
+};
+
+// P positions side by side, channels [o0, o1), the taps of `rows` and `columns`.
+template <int P, class T, class Source>
+GEMMULE_INLINE void tile(T* y, const T* x, const T* w, const Walk k, const Range rows, const Range columns, int64_t o0,
+                         int64_t o1, const Source source, const Finish<T> finish) {
+  for (int64_t o = o0; o < o1; o += kLanes<T>) {
+    const int64_t n = min(o1 - o, kLanes<T>);
+    Vec<T> sum[P] = {};
+    for (int64_t i = rows.begin; i < rows.end; ++i) {
+      const T* xi = x + source.channel(o) + i * k.x_row + columns.begin * k.x_tap;
+      const T* wi = w + o + i * k.w_row + columns.begin * k.w_tap;
+      for (int64_t j = columns.begin; j < columns.end; ++j, xi += k.x_tap, wi += k.w_tap) {
+        const Vec<T> weight = load_partial(wi, n);
+#pragma GCC unroll 8
+        for (int p = 0; p < P; ++p) sum[p] = fma(source(xi + p * k.x_pixel, n), weight, sum[p]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) store_partial<T>(y + o + p * k.y_pixel, finish(sum[p], o, n), n);
+  }
+}
+
+// Positions [p0, p1) of a row, channels [o0, o1). x and w point to the first tap of position 0.
+template <class T, class Source>
+void positions(T* y, const T* x, const T* w, const Walk& k, const Range& rows, const Taps& taps, int64_t p0, int64_t p1,
+               int64_t o0, int64_t o1, const Source source, const Finish<T>& finish) {
+  const Range whole = taps.whole(p0, p1), all{0, taps.count};
+  const auto edge = [&](int64_t p) {
+    tile<1>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps.inside(p), o0, o1, source, finish);
+  };
+  for (int64_t p = p0; p < whole.begin; ++p) edge(p);
+  int64_t p = whole.begin;
+  for (; p + 8 <= whole.end; p += 8)
+    tile<8>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, all, o0, o1, source, finish);
+  if (p + 4 <= whole.end) {
+    tile<4>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, all, o0, o1, source, finish);
+    p += 4;
+  }
+  if (p + 2 <= whole.end) {
+    tile<2>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, all, o0, o1, source, finish);
+    p += 2;
+  }
+  for (; p < p1; ++p) edge(p);
+}
+
+// A row of outputs: position `row` of `down`, positions [p0, p1) of `across`. `image` is x[n] or dy[n], of `width`
+// pixels of C channels a row.
+template <class T>
+void correlate(T* y, int64_t y_pixel, const T* image, int64_t width, int64_t C, int64_t M, const T* w, int64_t KW,
+               const Taps& down, int64_t row, const Taps& across, int64_t p0, int64_t p1, const Finish<T>& finish) {
+  const int64_t O = C * M;
+  const Walk k{down.step * width * C, across.step * C,   across.pitch * C,
+               down.w_step * KW * O,  across.w_step * O, y_pixel};
+  const T* const x = image + ((down.origin + row * down.pitch) * width + across.origin) * C;
+  const T* const kernel = w + (down.w_first * KW + across.w_first) * O;
+  const Range rows = down.inside(row);
+  const int64_t whole = M == 1 ? O / kLanes<T> * kLanes<T> : 0;
+  if (whole) positions(y, x, kernel, k, rows, across, p0, p1, 0, whole, Same<T>{}, finish);
+  for (int64_t o = whole; o < O; o += kLanes<T>) {
+    const int64_t end = min(O, o + kLanes<T>);
+    if (M == 1)
+      positions(y, x, kernel, k, rows, across, p0, p1, o, end, First<T>{end - o}, finish);
+    else
+      positions(y, x, kernel, k, rows, across, p0, p1, o, end, Repeated<T>(o, C, M), finish);
+  }
+}
+
+// ---- Kernels --------------------------------------------------------------------------------------------------------
+
+// y (N, OH, OW, O) | x (N, H, W, C), w (KH, KW, C, M), b (O)?, scale (O)?, shift (O)?
+template <class T>
+struct DepthwiseForward {
+  struct Args {
+    DepthwiseShape s;
+    Activation activation;
+    double alpha;
+  };
+
+  static Args prepare(const Call& call) {
+    return {DepthwiseShape::of(call, 1, 2, 0), activation_from(call.text("activation")), call.number("alpha")};
+  }
+  static int64_t units(const Args& args) { return args.s.N * args.s.OH; }
+  static double cost(const Args& args) { return args.s.cost(sizeof(T)); }
+
+  static void run(T* y, const T* x, const T* w, const T* b, const T* scale, const T* shift, const Args& args,
+                  const Units& u) {
+    const DepthwiseShape& s = args.s;
+    const Finish<T> finish{b, scale, shift, args.activation == Activation::relu};
+    const Epilogue<T> rest{.bias = nullptr,
+                           .residual = nullptr,
+                           .activation = finish.relu ? Activation::linear : args.activation,
+                           .alpha = static_cast<T>(args.alpha)};
+    for (int64_t row = u.first; row < u.last; ++row) {
+      const T* const image = x + row / s.OH * s.H * s.W * s.C;
+      T* const out = y + row * s.OW * s.O();
+      correlate(out, s.O(), image, s.W, s.C, s.M, w, s.KW, s.down(), row % s.OH, s.across(), 0, s.OW, finish);
+      rest.finish(out, s.O(), 0, s.OW, 0, s.O());
+    }
+  }
+};
+
+// dx (N, H, W, C) | dy (N, OH, OW, O), w (KH, KW, C, M)
+template <class T>
+struct DepthwiseBackwardInput {
+  using Args = DepthwiseShape;
+
+  static Args prepare(const Call& call) { return DepthwiseShape::of(call, 0, 2, 1); }
+  static int64_t units(const Args& s) { return s.N * s.H; }
+  static double cost(const Args& s) { return s.cost(sizeof(T)); }
+  static int64_t local_bytes(const Args& s) { return s.M == 1 ? 0 : s.W * s.O() * static_cast<int64_t>(sizeof(T)); }
+
+  static void run(T* dx, const T* dy, const T* w, const Args& s, const Units& u) {
+    for (int64_t row = u.first; row < u.last; ++row) {
+      const T* const image = dy + row / s.H * s.OH * s.OW * s.O();
+      T* const out = dx + row * s.W * s.C;
+      T* const each = s.M == 1 ? out : static_cast<T*>(u.local);  // the sums of each filter apart
+      const int64_t h = row % s.H + s.PT;
+      const Taps down = Taps::back(h % s.SH, s.KH, s.SH, s.DH, s.OH);
+      for (int64_t r = 0; r < s.SW; ++r) {  // pixels with (w + PL) % SW == r
+        const Taps across = Taps::back(r, s.KW, s.SW, s.DW, s.OW);
+        const int64_t p0 = ceil_div(max(s.PL - r, 0), s.SW), p1 = ceil_div(max(s.W + s.PL - r, 0), s.SW);
+        T* const at = each + (r - s.PL) * s.O();
+        correlate(at, s.SW * s.O(), image, s.OW, s.O(), 1, w, s.KW, down, h / s.SH, across, p0, p1, Finish<T>{});
+      }
+      if (s.M > 1) fold(out, each, s.W * s.C, s.M);
+    }
+  }
+
+  static void fold(T* dx, const T* each, int64_t n, int64_t M) {
+    for (int64_t i = 0; i < n; ++i) {
+      T sum = each[i * M];
+      for (int64_t m = 1; m < M; ++m) sum += each[i * M + m];
+      dx[i] = sum;
+    }
+  }
+};
+
+template <class T>
+void register_for(Table& table, DType dtype) {
+  table.add<DepthwiseForward<T>>("depthwise_conv2d_forward", dtype);
+  table.add<DepthwiseBackwardInput<T>>("depthwise_conv2d_backward_input", dtype);
+  table.add<DepthwiseBackwardWeights<T>>("depthwise_conv2d_backward_weights", dtype);
+}
+
+}  // namespace
+
 void register_depthwise(Table& table, bool doubles) {
-  (void)table;
-  (void)doubles;
+  register_for<float>(table, DType::float32);
+  if (doubles) register_for<double>(table, DType::float64);
 }
 
 }  // namespace gemmule::GEMMULE_ISA
