@@ -642,6 +642,63 @@ NORM = [
     Row("group_normalization", (normal(3, 6, 7),), {"groups": 3, "axis": 1, "epsilon": 0.1}, tag="axis", **NORMAL),
 ]  # fmt: skip
 
+# ---- Rows: pooling, resizing -------------------------------------------------------------------------------------
+
+
+def pooled(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Images or sequences, and windows that fit; few channels and many."""
+    rank = int(rng.integers(1, 3))
+    lengths = [int(rng.integers(1, 21 if rank == 2 else 81)) for _ in range(rank)]
+    shape = (int(rng.integers(0, 4)), *lengths, int(rng.choice([1, 2, 3, 5, 6, 8, 15, 16, 17, 40])))
+    pool = tuple(int(rng.integers(1, min(n, 5) + 1)) for n in lengths)
+    strides = None if rng.random() < 0.3 else tuple(int(n) for n in rng.integers(1, 5, rank))
+    padding = str(rng.choice(["valid", "same"]))
+    return [shape], {"pool_size": pool, "strides": strides, "padding": padding}
+
+
+def upsampled(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Images or sequences, and factors."""
+    rank = int(rng.integers(1, 3))
+    lengths = (int(n) for n in rng.integers(1, 8, rank))
+    shape = (int(rng.integers(0, 4)), *lengths, int(rng.choice([1, 2, 3, 8, 16, 17])))
+    interpolation = str(rng.choice(["nearest", "bilinear"]))
+    return [shape], {"size": tuple(int(n) for n in rng.integers(1, 5, rank)), "interpolation": interpolation}
+
+
+def padded(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """A shape, and widths for each axis."""
+    shape = some_shape(rng, 1, 3)
+    return [shape], {"pad_width": tuple((int(rng.integers(4)), int(rng.integers(4))) for _ in shape)}
+
+
+def pool(tag: str, image: Shape, size: Any, **arguments: Any) -> list[Row]:
+    """Both kinds of pooling."""
+    bench, fuzz = arguments.pop("bench", ()), arguments.pop("fuzz", None)
+    arguments["pool_size"] = size
+    work = {"bench": bench, "fuzz": fuzz, "flops": lambda inputs, out: out.size * prod(np.atleast_1d(size))}
+    return [
+        Row("max_pool", (apart(*image),), arguments, tag=tag, tolerance=EXACT, smooth=False, **work),
+        Row("average_pool", (normal(*image),), arguments, tag=tag, **work),
+    ]
+
+
+POOL = [
+    *pool("", (2, 7, 8, 5), 2, fuzz=pooled, bench=((64, 32, 32, 32),)),
+    *pool("same", (2, 7, 8, 18), 2, padding="same"),
+    *pool("overlapping", (2, 9, 8, 17), 3, strides=2, padding="same", bench=((8, 56, 56, 64),)),
+    *pool("dense", (2, 5, 9, 3), 3, strides=1, padding="same", bench=((16, 28, 28, 32),)),
+    *pool("few-channels", (3, 6, 70, 6), 2, bench=((128, 14, 14, 6),)),
+    *pool("one-channel", (2, 4, 37, 1), (2, 3), bench=((128, 28, 28, 1),)),
+    *pool("gaps", (2, 9, 11, 4), (1, 2), strides=(2, 3)),
+    *pool("sequence", (3, 19, 5), 2, bench=((32, 200, 64),)),
+    *pool("sequence-same", (3, 19, 33), 4, strides=3, padding="same"),
+    *pool("wide", (1, 18, 19, 3), 17, strides=1),
+    Row("upsample", (normal(2, 3, 4, 5),), fuzz=upsampled, bench=((8, 28, 28, 32),), tolerance=EXACT),
+    Row("upsample", (normal(2, 3, 4, 17),), {"size": (3, 2), "interpolation": "bilinear"}, tag="bilinear",
+        bench=((8, 28, 28, 32),)),
+    Row("upsample", (normal(2, 7, 3),), {"size": 3}, tag="sequence", tolerance=EXACT),
+]  # fmt: skip
+
 # ---- Rows: losses, dropout ---------------------------------------------------------------------------------------
 
 LOSS = [
@@ -713,6 +770,10 @@ RESHAPING = [
     Row("concatenate", (normal(5, 3), normal(5, 17), normal(5, 1)), {"axis": -1}, call=concatenate, fuzz=joined,
         bench=((640, 200), (640, 200), (640, 100)), **MOVED),
     Row("concatenate", (normal(2, 3, 4), normal(5, 3, 4)), tag="first", call=concatenate, **MOVED),
+    Row("pad", (normal(*S),), {"pad_width": ((1, 0), (2, 3))}, fuzz=padded, bench=(BIG,), **MOVED),
+    Row("pad", (normal(2, 3, 4),), {"pad_width": 2}, tag="all-around", **MOVED),
+    Row("pad", (integers(-9, 9, *S, dtype=None),), {"pad_width": (0, 1)}, tag="integers", dtypes=(*INTEGERS, "uint8"),
+        **KEPT),
     Row("getitem", (normal(*S),), {"key": (slice(1, -1), slice(None, None, 2))}, bench=(BIG,), fuzz=cut_out, **MOVED),
     getitem_key("integer", S, 2),
     getitem_key("negative-step", S, (slice(None, None, -1), slice(30, 2, -3))),
@@ -760,6 +821,7 @@ ROWS = [
     *CONVOLUTION,
     *AUGMENT,
     *REDUCE,
+    *POOL,
     *NORM,
     *LOSS,
     *DROPOUT,

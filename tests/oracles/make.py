@@ -24,6 +24,7 @@ from tests.helpers import rng_for  # noqa: E402
 from tests.ops.specs import ROWS, Row  # noqa: E402
 
 Arrays = dict[str, np.ndarray]
+LARGEST = 20_000  # elements of the inputs of a row whose values are stored: the files belong to the sources
 
 
 def inputs_of(row: Row) -> list[np.ndarray]:
@@ -132,6 +133,34 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         y = conv(x, each.reshape(kh, kw, 1, channels * count), None, strides, padding, groups=channels)
         return conv(y, mix, b, activation=activation)
 
+    def pool(largest: bool) -> Callable[..., Any]:
+        def call(x: Any, pool_size: Any, strides: Any = None, padding: str = "valid") -> Any:
+            rank = x.ndim - 2
+            size = pair(pool_size, rank)
+            step = size if strides is None else pair(strides, rank)
+            function = {(1, True): F.max_pool1d, (2, True): F.max_pool2d, (1, False): F.avg_pool1d,
+                        (2, False): F.avg_pool2d}[rank, largest]  # fmt: skip
+            pads = []
+            for n, k, s in zip(x.shape[1:-1], size, step, strict=True):
+                total = max((-(-n // s) - 1) * s + k - n, 0) if padding == "same" else 0
+                pads = [total // 2, total - total // 2, *pads]
+            x = x.movedim(-1, 1)
+            if largest:
+                return function(F.pad(x, pads, value=-float("inf")), size, step).movedim(1, -1)
+            inside = function(F.pad(torch.ones_like(x), pads), size, step)
+            return (function(F.pad(x, pads), size, step) / inside).movedim(1, -1)
+
+        return call
+
+    def upsample(x: Any, size: Any = 2, interpolation: str = "nearest") -> Any:
+        x, factors = x.movedim(-1, 1), tuple(float(n) for n in pair(size, x.ndim - 2))
+        how = {"mode": "bilinear", "align_corners": False} if interpolation == "bilinear" else {"mode": "nearest"}
+        return F.interpolate(x, scale_factor=factors, **how).movedim(1, -1)
+
+    def pad(x: Any, pad_width: Any) -> Any:
+        widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
+        return F.pad(x, [int(n) for both in widths[::-1] for n in both])
+
     activations: dict[str | None, Callable[..., Any]] = {
         None: lambda x: x,
         "linear": lambda x: x,
@@ -166,6 +195,10 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         "normalize_batch": batch,
         "layer_normalization": layer,
         "group_normalization": group,
+        "max_pool": pool(True),
+        "average_pool": pool(False),
+        "upsample": upsample,
+        "pad": pad,
         "sum": reduced(torch.sum),
         "mean": reduced(torch.mean),
         "max": reduced(torch.amax),
@@ -191,9 +224,9 @@ def torch_values() -> Arrays:
 
     functions, arrays = torch_functions(), {}
     for row in ROWS:
-        if row.op not in functions or not row.differentiable:
-            continue
         inputs = inputs_of(row)
+        if row.op not in functions or not row.differentiable or sum(a.size for a in inputs) > LARGEST:
+            continue
         tensors = [torch.tensor(a.astype(np.float64) if a.dtype == np.float32 else a) for a in inputs]
         tensors = [t.long() if t.dtype == torch.int32 else t for t in tensors]
         floating = [t.requires_grad_() for t in tensors if t.dtype == torch.float64]
@@ -227,7 +260,10 @@ def keras_values() -> Arrays:
             continue
         inputs = inputs_of(row)
         tensors = [ops.convert_to_tensor(a) for a in inputs]
-        value = function(tensors, **row.arguments) if row.op == "concatenate" else function(*tensors, **row.arguments)
+        arguments = dict(row.arguments)
+        if row.op in ("max_pool", "average_pool"):
+            arguments.setdefault("strides", arguments["pool_size"])  # its own default fails under JAX
+        value = function(tensors, **arguments) if row.op == "concatenate" else function(*tensors, **arguments)
         store(arrays, row, inputs, np.asarray(value))
     return arrays
 

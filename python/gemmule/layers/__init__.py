@@ -33,8 +33,20 @@ from gemmule.layers.merging import (
     subtract,
 )
 from gemmule.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
+from gemmule.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
+from gemmule.layers.pool import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from gemmule.layers.preprocessing import Normalization, Rescaling
 from gemmule.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from gemmule.layers.resize import UpSampling1D, UpSampling2D
 from gemmule.layers.serialization import deserialize, register, serialize
 from gemmule.layers.wrapping import Lambda
 
@@ -44,6 +56,14 @@ register(Conv1D, Conv2D, Conv2DTranspose)
 register(RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom)
 register(Lambda, Normalization, Permute, RepeatVector, Rescaling, SpatialDropout1D, SpatialDropout2D)
 register(BatchNormalization, GroupNormalization, LayerNormalization)
+register(AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D)
+register(GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D)
+register(Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D)
+
+# Keras's short names of the same classes
+AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D = AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
 
 __all__ = [
     "Layer", "Input", "InputLayer",
@@ -55,6 +75,11 @@ __all__ = [
     "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
     "Dropout", "SpatialDropout1D", "SpatialDropout2D",
     "Flatten", "Permute", "RepeatVector", "Reshape",
+    "AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
+    "AvgPool1D", "AvgPool2D", "MaxPool1D", "MaxPool2D",
+    "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D",
+    "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D",
     "Lambda",
     "Normalization", "Rescaling",
     "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom",

@@ -73,8 +73,10 @@ from gemmule.ops.loss import (
     weighted_mean,
 )
 from gemmule.ops.norm import batch_normalization, group_normalization, layer_normalization, normalize_batch
+from gemmule.ops.pool import average_pool, max_pool
 from gemmule.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
-from gemmule.ops.reshaping import cast, concatenate, expand_dims, flatten, reshape, squeeze, transpose
+from gemmule.ops.reshaping import cast, concatenate, expand_dims, flatten, pad, reshape, squeeze, transpose
+from gemmule.ops.resize import upsample
 from gemmule.ops.softmax import log_softmax, softmax
 
 __all__ = [
@@ -157,6 +159,9 @@ __all__ = [
     "normalize_batch",
     "layer_normalization",
     "group_normalization",
+    # pool
+    "max_pool",
+    "average_pool",
     # reduce
     "sum",
     "mean",
@@ -175,6 +180,9 @@ __all__ = [
     "squeeze",
     "transpose",
     "concatenate",
+    "pad",
+    # resize
+    "upsample",
     # softmax
     "softmax",
     "log_softmax",

@@ -11,7 +11,7 @@ import numpy as np
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
 from gemmule.config import standardize_dtype
-from gemmule.errors import received
+from gemmule.errors import not_yet, received
 from gemmule.ops.arrays import frozen
 from gemmule.ops.registry import op
 from gemmule.ops.shapes import as_tensor, empty, normalize_axes, normalize_axis, result_dtype
@@ -199,6 +199,56 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     execute("transpose", [y.array], [x.array], axes=order)
     inverse = tuple(int(a) for a in np.argsort(order))
     return record(y, (x,), lambda grad: execute("transpose", [grad.buffer(0)], [grad.d], axes=inverse), "transpose")
+
+
+@op
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+    """Zeros around a tensor.
+
+    Args:
+        x: a tensor, array or list.
+        pad_width: how many zeros before and behind each axis: `((before, after), ...)`, one pair for all axes, or one
+            number for both ends of all axes.
+        mode: only `"constant"`.
+        constant_values: only 0, the default.
+
+    Returns:
+        A tensor of the type of `x`.
+
+    Raises:
+        ValueError: if `pad_width` does not fit the axes, or a number is negative.
+        NotImplementedError: for another mode, or another value than 0.
+
+    Example:
+        >>> gm.ops.pad([1.0, 2.0], (1, 2)).numpy()
+        array([0., 1., 2., 0., 0.], dtype=float32)
+    """
+    x = as_tensor(x)
+    if mode != "constant" or constant_values not in (None, 0):
+        raise not_yet("pad(mode=..., constant_values=...)")
+    pairs = _pad_pairs(pad_width, x)
+    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, pairs, strict=True))
+    start, step = tuple(before for before, _ in pairs), (1,) * x.ndim
+    y = empty(shape, x.dtype, "pad")
+    execute("slice_backward", [y.array], [x.array], start=start, step=step)
+
+    def backward(grad: Gradients) -> None:
+        if (dx := grad.buffer(0)) is not None:
+            execute("slice", [dx], [grad.d], start=start, step=step)
+
+    return record(y, (x,), backward, "pad")
+
+
+def _pad_pairs(pad_width: Any, x: Tensor) -> list[tuple[int, int]]:
+    """(before, after) for each axis."""
+    widths = np.asarray(pad_width)
+    fits = widths.shape in ((), (1,), (2,), (1, 2), (x.ndim, 2))
+    if not fits or widths.dtype.kind not in "iu" or (widths < 0).any():
+        raise ValueError(
+            f"{where('pad')}: pad_width is a non-negative integer, a pair of them, or a pair for each axis."
+            f"{received(pad_width=pad_width, shape=x.shape)}"
+        )
+    return [(int(before), int(after)) for before, after in np.broadcast_to(widths, (x.ndim, 2))]
 
 
 _MOST_JOINED = 28  # arrays that one call of the kernel takes
