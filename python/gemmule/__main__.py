@@ -27,6 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--data", choices=("auto", "sample", "full"), default="auto",
                       help="'full' is all of Fashion-MNIST, downloaded if need be; 'sample' the 5,000 images that come "
                       "with gemmule; 'auto' the full set if it is on this machine (default)")  # fmt: skip
+    demo.add_argument("--model", choices=("mlp", "cnn"), default="mlp",
+                      help="'mlp' is 784-300-100-10 (default); 'cnn' a small convolutional network, on the sample "
+                      "unless --data full")  # fmt: skip
     demo.add_argument("--output", type=Path, default=Path(), metavar="DIR",
                       help="folder for the weights and the figure (default: the current one)")  # fmt: skip
     demo.add_argument("--seed", type=int, default=42, help="of weights and shuffling (default: 42)")
@@ -44,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             from gemmule.demo import run
 
-            run(epochs=options.epochs, data=options.data, output=options.output, seed=options.seed)
+            run(
+                epochs=options.epochs,
+                data=options.data,
+                output=options.output,
+                seed=options.seed,
+                model=options.model,
+            )
     except (ImportError, OSError, ValueError) as error:
         sys.stderr.write(f"gemmule: {error}\n")
         return 1
