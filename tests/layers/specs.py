@@ -91,7 +91,30 @@ def transposed(
     }
 
 
+def depthwise(
+    size: int, channels: int, multiplier: int, output: tuple[int, int], filters: int = 0, **kwargs: Any
+) -> dict[str, Any]:
+    """A `DepthwiseConv2D`, or with filters a `SeparableConv2D`, on images of 6 by 5 pixels."""
+    each = channels * multiplier
+    kwargs = {"kernel_size": size, "depth_multiplier": multiplier, "bias_initializer": "glorot_uniform", **kwargs}
+    kernels: tuple[tuple[int, ...], ...] = ((size, size, channels, multiplier),)
+    if filters:
+        kernels, kwargs = (*kernels, (1, 1, each, filters)), {"filters": filters, **kwargs}
+    return {
+        "layer": "SeparableConv2D" if filters else "DepthwiseConv2D",
+        "kwargs": kwargs,
+        "input_shape": (6, 5, channels),
+        "output_shape": (*output, filters or each),
+        "weights": (*kernels, (filters or each,)),
+    }
+
+
 CONVOLUTIONS = [
+    Row(**depthwise(3, 4, 1, (4, 3))),
+    Row(**depthwise(3, 3, 2, (3, 3), strides=2, padding="same", activation="tanh")),
+    Row(**depthwise(2, 3, 1, (6, 5), dilation_rate=2, padding="same")),
+    Row(**depthwise(3, 4, 1, (4, 3), filters=6)),
+    Row(**depthwise(3, 3, 2, (6, 5), filters=5, padding="same", activation="elu"), gradient=KINKED),
     Row(**conv(5, (3,), (8, 3), (6,))),
     Row(**conv(5, (3,), (8, 4), (8,), padding="same", groups=1, activation="tanh")),
     Row(**conv(5, (3,), (8, 3), (8,), padding="causal", dilation_rate=2)),

@@ -10,7 +10,7 @@ import pytest
 
 import gemmule as gm
 from gemmule import memory
-from gemmule.layers import Conv1D, Conv2D, Conv2DTranspose
+from gemmule.layers import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from tests.helpers import exactly
 
 X = np.zeros((2, 8, 7, 3), np.float32)
@@ -31,6 +31,14 @@ def case(name: str, call: Callable[[], object], message: str, error: type[Except
              'conv2d (layer "c"): kernel_size must be a positive integer, or 2 of them. Received: kernel_size=(3, 0).'),
         case("kernel-size-1d", lambda: Conv1D(4, (3, 3), name="c"),
              'conv1d (layer "c"): kernel_size must be a positive integer. Received: kernel_size=(3, 3).'),
+        case("strides", lambda: DepthwiseConv2D(3, strides=-1, name="c"),
+             'depthwise_conv2d (layer "c"): strides must be a positive integer, or 2 of them. Received: strides=-1.'),
+        case("strides-and-dilation", lambda: SeparableConv2D(4, 3, strides=2, dilation_rate=2, name="c"),
+             'separable_conv2d (layer "c"): strides greater than 1 do not go together with a dilation_rate greater '
+             "than 1. Set one of them to 1. Received: strides=(2, 2), dilation_rate=(2, 2)."),
+        case("depth-multiplier", lambda: DepthwiseConv2D(3, depth_multiplier=0, name="c"),
+             'depthwise_conv2d (layer "c"): depth_multiplier must be a positive integer. '
+             "Received: depth_multiplier=0."),
         case("groups", lambda: Conv2D(4, 3, groups=3, name="c"),
              'conv2d (layer "c"): the number of groups must divide the channels of the input and the filters. '
              "Received: groups=3, channels=None, filters=4, input.shape=(None,)."),
@@ -115,6 +123,7 @@ def test_a_kernel_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatc
         (Conv2D(8, 3, groups=2), 6, (27, 72)),
         (Conv1D(8, 4), 5, (20, 32)),
         (Conv2DTranspose(8, 3), 5, (72, 45)),
+        (DepthwiseConv2D(3, depth_multiplier=2), 5, (45, 18)),
     ],
     ids=lambda value: getattr(value, "name", None),
 )

@@ -235,6 +235,14 @@ def convolved(rank: int) -> Callable[..., Any]:
     return shapes
 
 
+def depthwise_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Images, a kernel that fits into them, a bias."""
+    (image, taps, _), more = convolved(2)(rng)
+    del more["groups"]
+    channels, count = int(rng.choice((1, 2, 3, 5, 8, 16, 17, 33, 64, 65))), int(rng.choice((1, 1, 1, 2, 3)))
+    return [(*image[:3], channels), (*taps[:2], channels, count), (channels * count,)], more
+
+
 def unconvolved(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
     """Images, kernel and bias of a transposed convolution."""
     more = steps_and_padding(rng, 2, ("valid", "same"))
@@ -470,6 +478,19 @@ def conv2d(tag: str, image: Shape, taps: Shape, filters: int, groups: int = 1, *
     return Row(op, inputs, arguments, tag=tag, **more, **FILTERED)
 
 
+def depthwise_flops(inputs: Sequence[np.ndarray], out: np.ndarray) -> float:
+    """Multiplications and additions of a depthwise convolution: one pair for each tap of an output element."""
+    return 2.0 * out.size * prod(inputs[1].shape[:2])
+
+
+def depthwise(tag: str, image: Shape, taps: Shape, count: int, **arguments: Any) -> Row:
+    """A depthwise convolution with a bias."""
+    channels = image[-1]
+    more = {key: arguments.pop(key) for key in ("bench", "fuzz", "smooth") if key in arguments}
+    inputs = normal(*image), normal(*taps, channels, count), normal(channels * count)
+    return Row("depthwise_conv2d", inputs, arguments, tag=tag, **more, **{**FILTERED, "flops": depthwise_flops})
+
+
 FILTERED = {"tolerance": SUMS, "gradient_tolerance": SUMS, "flops": convolution_flops}
 CONVOLUTION = [
     conv2d("", (2, 7, 9, 5), (3, 3), 6, fuzz=convolved(2), bench=((8, 28, 28, 32), (3, 3, 32, 64), (64,))),
@@ -518,6 +539,24 @@ CONVOLUTION = [
            "output_padding": (1, 0), "activation": "elu"}, True, ()),
           ("dilation", (2, 4, 5, 3), (3, 2, 6, 3), {"dilation_rate": 2, "activation": "sigmoid"}, True, ()),
       )),
+    depthwise("", (2, 7, 9, 5), (3, 3), 1, fuzz=depthwise_shapes, bench=((8, 28, 28, 64), (3, 3, 64, 1), (64,))),
+    depthwise("same", (2, 7, 6, 19), (3, 3), 1, padding="same", bench=((8, 14, 14, 128), (3, 3, 128, 1), (128,))),
+    depthwise("strides", (2, 9, 8, 33), (3, 3), 1, strides=2, padding="same",
+              bench=((8, 28, 28, 64), (3, 3, 64, 1), (64,))),
+    depthwise("strides-uneven", (2, 9, 8, 3), (3, 2), 1, strides=(2, 3)),
+    depthwise("multiplier", (2, 6, 5, 3), (3, 3), 4, padding="same", bench=((8, 14, 14, 32), (3, 3, 32, 4), (128,))),
+    depthwise("dilation", (2, 9, 8, 5), (3, 2), 2, dilation_rate=2),
+    depthwise("large", (1, 8, 9, 17), (5, 7), 1, padding="same"),
+    depthwise("one-pixel", (2, 3, 3, 7), (3, 3), 1),
+    depthwise("relu", (1, 4, 5, 7), (3, 3), 1, activation="relu", smooth=False),
+    depthwise("elu", (1, 4, 5, 7), (3, 3), 1, activation="elu", alpha=0.7),
+    depthwise("silu", (1, 4, 5, 7), (3, 3), 1, activation="silu"),
+    Row("depthwise_conv2d", (normal(2, 6, 5, 3), normal(3, 3, 3, 1)), {"padding": "same"}, tag="no-bias", **FILTERED),
+    Row("separable_conv2d", (normal(2, 7, 6, 3), normal(3, 3, 3, 2), normal(1, 1, 6, 5), normal(5)),
+        {"padding": "same", "activation": "tanh"}, bench=((8, 14, 14, 32), (3, 3, 32, 1), (1, 1, 32, 64), (64,)),
+        tolerance=SUMS, gradient_tolerance=SUMS),
+    Row("separable_conv2d", (normal(2, 7, 6, 3), normal(3, 2, 3, 1), normal(1, 1, 3, 5)), {"strides": 2},
+        tag="strides", tolerance=SUMS, gradient_tolerance=SUMS),
 ]  # fmt: skip
 
 # ---- Rows: augmentation ------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         function = F.conv2d if w.ndim == 4 else F.conv1d
         padded = windows(x, w, strides, padding, dilation_rate)
         y = function(padded, filters_first(w), b, strides, 0, dilation_rate, groups).movedim(1, -1)
-        return activations[activation](y, **({} if alpha is None else {"negative_slope": alpha}))
+        return activations[activation](y, *(() if alpha is None else (alpha,)))
 
     def conv_transpose(x: Any, w: Any, b: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None,
                        dilation_rate: Any = 1, activation: str | None = None) -> Any:  # fmt: skip
@@ -127,10 +127,13 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
             y = F.pad(y, [0, 0, 0, missing] if axis == 0 else [0, missing])
         return activations[activation](y.movedim(1, -1) + b)
 
+    def depthwise(x: Any, each: Any, b: Any = None, **arguments: Any) -> Any:
+        kh, kw, channels, count = each.shape
+        return conv(x, each.reshape(kh, kw, 1, channels * count), b, groups=channels, **arguments)
+
     def separable(x: Any, each: Any, mix: Any, b: Any = None, strides: Any = 1, padding: str = "valid",
                   activation: str | None = None) -> Any:  # fmt: skip
-        kh, kw, channels, count = each.shape
-        y = conv(x, each.reshape(kh, kw, 1, channels * count), None, strides, padding, groups=channels)
+        y = depthwise(x, each, strides=strides, padding=padding)
         return conv(y, mix, b, activation=activation)
 
     def pool(largest: bool) -> Callable[..., Any]:
@@ -190,6 +193,7 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         "conv2d": conv,
         "conv1d": conv,
         "conv2d_transpose": conv_transpose,
+        "depthwise_conv2d": depthwise,
         "separable_conv2d": separable,
         "batch_normalization": fixed,
         "normalize_batch": batch,

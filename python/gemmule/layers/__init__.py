@@ -11,6 +11,7 @@ from gemmule.layers.augment import (
 )
 from gemmule.layers.conv2d import Conv1D, Conv2D, Conv2DTranspose
 from gemmule.layers.dense import Dense
+from gemmule.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from gemmule.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from gemmule.layers.input import Input, InputLayer
 from gemmule.layers.layer import Layer
@@ -52,7 +53,7 @@ from gemmule.layers.wrapping import Lambda
 
 register(Activation, Dense, Dropout, ELU, Flatten, InputLayer, LeakyReLU, ReLU, Reshape, Softmax)
 register(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract)
-register(Conv1D, Conv2D, Conv2DTranspose)
+register(Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
 register(RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom)
 register(Lambda, Normalization, Permute, RepeatVector, Rescaling, SpatialDropout1D, SpatialDropout2D)
 register(BatchNormalization, GroupNormalization, LayerNormalization)
@@ -68,7 +69,7 @@ GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
 __all__ = [
     "Layer", "Input", "InputLayer",
     "Dense",
-    "Conv1D", "Conv2D", "Conv2DTranspose",
+    "Conv1D", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D",
     "Activation", "ELU", "LeakyReLU", "ReLU", "Softmax",
     "BatchNormalization", "GroupNormalization", "LayerNormalization",
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",

@@ -173,9 +173,9 @@ def conv2d_transpose(
     """
     name = "conv2d_transpose"
     check_channels_last(name, data_format)
-    x, kernel, bias = _tensors(name, 2, x, kernel, bias, _AXES_TRANSPOSED)
-    step, dilation = _steps(name, 2, strides, dilation_rate)
-    _check_channels(name, x, kernel, kernel.shape[3], kernel.shape[2], bias)
+    x, kernel, bias = conv_tensors(name, 2, x, kernel, bias, _AXES_TRANSPOSED)
+    step, dilation = standardize_steps(name, 2, strides, dilation_rate)
+    check_channels(name, x, kernel, kernel.shape[3], kernel.shape[2], bias)
     extra = None if output_padding is None else standardize_sizes(name, "output_padding", output_padding, 2, 0)
     check_output_padding(name, extra, step)
     padding = standardize_padding(name, padding)
@@ -183,7 +183,7 @@ def conv2d_transpose(
     size, geometry = transposed_geometry(x.shape, kernel.shape[:2], step, padding, extra, dilation)
     check_not_empty(name, size, extra, x.shape)
     y_shape = (x.shape[0], *size, kernel.shape[2])
-    return _activated(
+    return run_activated(
         name, activation, alpha, lambda act, slope: _fused_transpose(x, kernel, bias, geometry, y_shape, act, slope)
     )
 
@@ -216,6 +216,53 @@ def check_not_empty(
         )
 
 
+@op
+def separable_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    bias: Any = None,
+    strides: int | tuple[int, int] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, int] = 1,
+    activation: str | None = None,
+    alpha: float | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Separable convolution: one kernel for each channel, then a mix of the channels at each pixel.
+
+    It needs far fewer weights and products than a full convolution.
+
+    Args:
+        x: images, shape `(batch, height, width, channels)`.
+        depthwise_kernel: shape `(kernel_height, kernel_width, channels, depth_multiplier)`.
+        pointwise_kernel: shape `(1, 1, channels · depth_multiplier, filters)`.
+        bias: shape `(filters,)`, or `None`.
+        strides: steps of the depthwise kernel.
+        padding: `"valid"` or `"same"`.
+        dilation_rate: distance of neighbouring taps of the depthwise kernel; not together with strides.
+        activation: `None` or the name of an activation op; see `dense`.
+        alpha: `negative_slope` of `"leaky_relu"` (default 0.2) or `alpha` of `"elu"` (default 1.0).
+        data_format: `None` or `"channels_last"`.
+
+    Returns:
+        A tensor of shape `(batch, new_height, new_width, filters)`.
+
+    Raises:
+        ValueError: if the shapes do not fit, or for an unknown padding or activation.
+
+    Example:
+        >>> x, depthwise, pointwise = np.ones((1, 4, 4, 3)), np.ones((3, 3, 3, 1)), np.ones((1, 1, 3, 8))
+        >>> gm.ops.separable_conv2d(x, depthwise, pointwise).shape
+        (1, 2, 2, 8)
+
+    Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017.
+    """
+    check_channels_last("separable_conv2d", data_format)
+    each = OPS["depthwise_conv2d"](x, depthwise_kernel, strides=strides, padding=padding, dilation_rate=dilation_rate)
+    return OPS["conv2d"](each, pointwise_kernel, bias, activation=activation, alpha=alpha)
+
+
 # ---- Checks ------------------------------------------------------------------------------------------------------
 
 
@@ -233,22 +280,30 @@ def _convolve(
     alpha: float | None,
 ) -> Tensor:
     """Checks everything, then runs the kernel on images."""
-    x, kernel, bias = _tensors(name, rank, x, kernel, bias, _AXES[rank])
-    step, dilation = _steps(name, rank, strides, dilation_rate)
+    x, kernel, bias = conv_tensors(name, rank, x, kernel, bias, _AXES[rank])
+    step, dilation = standardize_steps(name, rank, strides, dilation_rate)
     padding = standardize_padding(name, padding, PADDINGS_1D if rank == 1 else PADDINGS)
     (groups,) = standardize_sizes(name, "groups", groups, 1)
     check_groups(name, groups, x.shape, kernel.shape[-1])
-    _check_channels(name, x, kernel, kernel.shape[-2] * groups, kernel.shape[-1], bias)
+    check_channels(name, x, kernel, kernel.shape[-2] * groups, kernel.shape[-1], bias)
     check_fits(name, x.shape[1:-1], reach(kernel.shape[:-2], dilation[-rank:]), padding, x.shape, "kernel")
     taps = (kernel.shape[0], kernel.shape[1]) if rank == 2 else (1, kernel.shape[0])
     geometry = slide(as_image(x.array).shape, taps, step, padding, dilation)
     y_shape = (x.shape[0], *geometry.size[-rank:], kernel.shape[-1])
-    return _activated(
+    return run_activated(
         name, activation, alpha, lambda act, slope: _fused(name, x, kernel, bias, geometry, groups, y_shape, act, slope)
     )
 
 
-def _tensors(name: str, rank: int, x: Any, kernel: Any, bias: Any, axes: str) -> tuple[Tensor, Tensor, Tensor | None]:
+def conv_tensors(
+    name: str, rank: int, x: Any, kernel: Any, bias: Any, axes: str
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Input, kernel and bias as tensors of the right ranks and one type.
+
+    Raises:
+        ValueError: for another rank, or a kernel without weights.
+        TypeError: if the dtypes differ.
+    """
     x, kernel = as_float(x), as_float(kernel)
     bias = None if bias is None else as_tensor(bias, kernel.dtype)
     if x.ndim != rank + 2:
@@ -270,7 +325,9 @@ def _tensors(name: str, rank: int, x: Any, kernel: Any, bias: Any, axes: str) ->
     return x, kernel, bias
 
 
-def _steps(name: str, rank: int, strides: Any, dilation_rate: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+def standardize_steps(
+    name: str, rank: int, strides: Any, dilation_rate: Any
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Strides and dilation of an image."""
     step = standardize_sizes(name, "strides", strides, rank)
     dilation = standardize_sizes(name, "dilation_rate", dilation_rate, rank)
@@ -292,7 +349,12 @@ def check_groups(name: str, groups: int, shape: tuple[int | None, ...], filters:
         )
 
 
-def _check_channels(name: str, x: Tensor, kernel: Tensor, channels: int, filters: int, bias: Tensor | None) -> None:
+def check_channels(name: str, x: Tensor, kernel: Tensor, channels: int, filters: int, bias: Tensor | None) -> None:
+    """Refuses an input with other channels than the kernel's, and a bias that does not fit the filters.
+
+    Raises:
+        ValueError: with both shapes.
+    """
     if x.shape[-1] != channels:
         raise ValueError(
             f"{where(name)}: input has {x.shape[-1]} channels but the kernel expects {channels}. "
@@ -308,7 +370,9 @@ def _check_channels(name: str, x: Tensor, kernel: Tensor, channels: int, filters
 # ---- Calls -------------------------------------------------------------------------------------------------------
 
 
-def _activated(name: str, activation: str | None, alpha: float | None, run: Callable[[str, float], Tensor]) -> Tensor:
+def run_activated(
+    name: str, activation: str | None, alpha: float | None, run: Callable[[str, float], Tensor]
+) -> Tensor:
     """Runs with the activation fused, or followed by it."""
     act = activation or "linear"
     slope = activation_parameter(name, act, alpha)

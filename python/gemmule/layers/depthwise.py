@@ -1,0 +1,229 @@
+"""Convolutional layers that treat each channel by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gemmule import initializers, ops
+from gemmule.layers.convolution import Convolution
+from gemmule.layers.structure import Shape
+from gemmule.tensor import Tensor
+
+
+class DepthwiseConv2D(Convolution):
+    """Depthwise convolution: each channel has filters of its own and sees no other channel.
+
+    Args:
+        kernel_size: height and width of the filters, or one integer for both.
+        strides: how far a filter moves each time, downwards and to the right.
+        padding: `"valid"` (inside the image) or `"same"` (zeros around it; see `Conv2D`).
+        depth_multiplier: filters, and output channels, for each channel of the input.
+        data_format: `None` or `"channels_last"`.
+        dilation_rate: distance of neighbouring taps of a filter; not together with strides.
+        activation: name or function; `None` for none.
+        use_bias: whether there is a bias.
+        depthwise_initializer: how the kernel begins, of shape `(height, width, channels, depth_multiplier)`.
+        bias_initializer: how the bias begins.
+        depthwise_regularizer: not supported yet.
+        bias_regularizer: not supported yet.
+        activity_regularizer: not supported yet.
+        depthwise_constraint: not supported yet.
+        bias_constraint: not supported yet.
+        **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Output shape:
+        `(batch, new_height, new_width, channels · depth_multiplier)`
+
+    Raises:
+        ValueError: for arguments out of range, or an image smaller than the kernel.
+
+    Example:
+        >>> layer = gm.layers.DepthwiseConv2D(3, depth_multiplier=2)
+        >>> layer(np.zeros((2, 10, 10, 4))).shape
+        (2, 8, 8, 8)
+    """
+
+    _op = "depthwise_conv2d"
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        strides: int | tuple[int, int] = (1, 1),
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: int | tuple[int, int] = (1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            unsupported={
+                "depthwise_regularizer": depthwise_regularizer,
+                "bias_regularizer": bias_regularizer,
+                "depthwise_constraint": depthwise_constraint,
+                "bias_constraint": bias_constraint,
+            },
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        channels = self._channels(input_shape)
+        self._windows(input_shape)
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.kernel = self.add_weight(shape, self.depthwise_initializer, name="kernel")
+        self._add_bias(channels * self.depth_multiplier)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        self._channels(inputs.shape)
+        return self._activated(ops.depthwise_conv2d, inputs, self.kernel)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        channels = self._channels(input_shape)
+        return (input_shape[0], *self._windows(input_shape), channels * self.depth_multiplier)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "depth_multiplier": self.depth_multiplier,
+            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
+        }
+
+
+class SeparableConv2D(Convolution):
+    """Separable convolution: filters for each channel, then a mix of the channels at each pixel.
+
+    It does the work of a `Conv2D` with far fewer weights and products.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: height and width of the depthwise filters, or one integer for both.
+        strides: how far they move each time, downwards and to the right.
+        padding: `"valid"` (inside the image) or `"same"` (zeros around it; see `Conv2D`).
+        data_format: `None` or `"channels_last"`.
+        dilation_rate: distance of neighbouring taps of a filter; not together with strides.
+        depth_multiplier: depthwise filters for each channel of the input.
+        activation: name or function; `None` for none.
+        use_bias: whether there is a bias.
+        depthwise_initializer: how the depthwise kernel begins, `(height, width, channels, depth_multiplier)`.
+        pointwise_initializer: how the pointwise kernel begins, `(1, 1, channels · depth_multiplier, filters)`.
+        bias_initializer: how the bias begins.
+        depthwise_regularizer: not supported yet.
+        pointwise_regularizer: not supported yet.
+        bias_regularizer: not supported yet.
+        activity_regularizer: not supported yet.
+        depthwise_constraint: not supported yet.
+        pointwise_constraint: not supported yet.
+        bias_constraint: not supported yet.
+        **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Output shape:
+        `(batch, new_height, new_width, filters)`
+
+    Raises:
+        ValueError: for arguments out of range, or an image smaller than the kernel.
+
+    Example:
+        >>> layer = gm.layers.SeparableConv2D(16, 3, padding="same", activation="relu")
+        >>> layer(np.zeros((2, 10, 10, 4))).shape
+        (2, 10, 10, 16)
+
+    Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017.
+    """
+
+    _op = "separable_conv2d"
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        strides: int | tuple[int, int] = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | tuple[int, int] = (1, 1),
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            unsupported={
+                "depthwise_regularizer": depthwise_regularizer,
+                "pointwise_regularizer": pointwise_regularizer,
+                "bias_regularizer": bias_regularizer,
+                "depthwise_constraint": depthwise_constraint,
+                "pointwise_constraint": pointwise_constraint,
+                "bias_constraint": bias_constraint,
+            },
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.filters = self._count("filters", filters)
+        self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        channels = self._channels(input_shape)
+        self._windows(input_shape)
+        depthwise = (*self.kernel_size, channels, self.depth_multiplier)
+        pointwise = (1, 1, channels * self.depth_multiplier, self.filters)
+        self.depthwise_kernel = self.add_weight(depthwise, self.depthwise_initializer, name="depthwise_kernel")
+        self.pointwise_kernel = self.add_weight(pointwise, self.pointwise_initializer, name="pointwise_kernel")
+        self._add_bias(self.filters)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        self._channels(inputs.shape)
+        return self._activated(ops.separable_conv2d, inputs, self.depthwise_kernel, self.pointwise_kernel)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *self._windows(input_shape), self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "filters": self.filters,
+            "depth_multiplier": self.depth_multiplier,
+            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
+            "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
+        }
