@@ -140,7 +140,7 @@ STOREYS = [
         "utils",
         "saving",
     },
-    {"datasets", "models"},
+    {"applications", "datasets", "models"},
     {"__init__", "__main__", "demo"},
 ]
 STOREY = {name: number for number, names in enumerate(STOREYS) for name in names}
@@ -284,6 +284,7 @@ def test_import_is_quick() -> None:
 
 def public_objects() -> dict[str, object]:
     spaces = ["ops", "layers", "losses", "metrics", "optimizers", "callbacks", "initializers", "utils", "datasets"]
+    spaces.append("applications")
     found = {f"gm.{name}": getattr(gm, name) for name in gm.__all__}
     for space in spaces:
         module = getattr(gm, space)

@@ -5,6 +5,7 @@ The names are Keras's: a script that keeps to the documented API runs after `imp
 
 from gemmule import (
     activations,
+    applications,
     callbacks,
     config,
     datasets,
@@ -36,6 +37,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "applications",
     "callbacks",
     "config",
     "datasets",
