@@ -14,7 +14,7 @@ namespace gemmule::GEMMULE_ISA {
 constexpr int64_t kChunkElements = 16384;  // of a partial sum: 64 KB, a small part of L2
 constexpr int64_t kLeastRows = 32;         // fewer, and the partial sums themselves become work
 constexpr int64_t kMostRows = 512;         // more, and sums of single precision lose digits
-constexpr int64_t kBlockColumns = 256;     // columns of a unit where columns are divided
+constexpr int64_t kBlockColumns = 64;      // of a unit where columns are divided
 
 struct Columns {
   int64_t outer, rows, C;

@@ -149,7 +149,9 @@ struct GroupNormBackward {
     for (int64_t unit = u.first; unit < u.last; ++unit) {
       if (example != unit / v.chunks) {
         example = unit / v.chunks;
-        for (int64_t c = 0; c < v.C; ++c) center[c] = mean[example * args.G + c / args.channels()];
+        const int64_t channels = args.channels();
+        for (int64_t g = 0; g < args.G; ++g)
+          for (int64_t c = g * channels; c < (g + 1) * channels; ++c) center[c] = mean[example * args.G + g];
         repeat_columns(center, v);
       }
       T* const sums = shared + example * stride(args) + (Slopes<T>::kArrays + 2 + unit % v.chunks * 2) * v.width;
