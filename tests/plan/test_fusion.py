@@ -206,3 +206,12 @@ def test_convolutions_take_what_follows_them(kernel_size: int, filters: int, con
     assert set(predict) == {"batch_norm_coefficients", "conv2d_forward", "dense_forward", "copy"}
     apart = {"relu_forward", "elu_forward", "leaky_relu_forward", "elu_backward", "scale_shift"}
     assert not apart & set(train)
+
+
+def test_depthwise_convolutions_take_it_too() -> None:
+    x, w, mean, variance = variables((2, 7, 6, 5), (3, 3, 5, 2), (10,), (10,))
+
+    def compute() -> gm.Tensor:
+        return gm.ops.elu(gm.ops.batch_normalization(gm.ops.depthwise_conv2d(x, w), mean, variance, -1))
+
+    check(compute, (2, 5, 4, 10), ["batch_norm_coefficients", "depthwise_conv2d_forward"])
