@@ -19,7 +19,7 @@ from gemmule.demo import report, run
 from gemmule.demo.training import build
 from gemmule.saving import load_file
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "fashion_mnist_mlp.py"
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +73,20 @@ def test_demo_result_can_be_used_again(tmp_path, monkeypatch, capsys):
     assert accuracy == pytest.approx(result["accuracy"])
     assert result["data"] == "sample"
     assert len(result["history"]["loss"]) == 1
+
+
+def test_demo_of_a_convolutional_network(tmp_path):
+    """On the sample even where the full set is at hand, and better than the MLP."""
+    result = command("-m", "gemmule", "demo", "--model", "cnn", "--output", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert float(re.search(r"Test accuracy: ([\d.]+)%", result.stdout)[1]) >= 86
+    for expected in ("4,000 training", "conv2d (Conv2D)", "build('cnn')"):
+        assert expected in result.stdout
+
+
+def test_demo_refuses_other_models():
+    with pytest.raises(ValueError, match=r"must be one of 'mlp', 'cnn'\. Received: model='rnn'\."):
+        run(model="rnn")
 
 
 def test_demo_is_repeatable(tmp_path, capsys):
@@ -135,6 +149,13 @@ def test_confusion_and_worst():
 
 
 def test_example_runs():
-    result = command(EXAMPLE, "--epochs", "2")
+    result = command(EXAMPLES / "fashion_mnist_mlp.py", "--epochs", "2")
     assert result.returncode == 0, result.stderr
     assert "predict the same: True" in result.stdout
+
+
+def test_edge_detection_example_runs(tmp_path):
+    pytest.importorskip("matplotlib")
+    result = command(EXAMPLES / "edge_detection.py", "--output", tmp_path / "edges.png")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "edges.png").stat().st_size > 10_000

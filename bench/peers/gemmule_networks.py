@@ -20,7 +20,7 @@ def deep_mlp() -> Any:
 BUILDERS: dict[str, Callable[[], Any]] = {
     "lenet5": lambda: gm.applications.LeNet5(),
     "cifar_cnn": lambda: gm.applications.CifarCNN(),
-    "geron_cnn": lambda: gm.applications.GeronCNN(),
+    "geron_cnn": lambda: gm.applications.FashionCNN(),
     "deep_mlp": deep_mlp,
     "resnet18_cifar": lambda: gm.applications.ResNet18(input_shape=(32, 32, 3), classes=10, cifar=True),
     "resnet50": lambda: gm.applications.ResNet50(),

@@ -58,7 +58,7 @@ def _mistakes(x: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> l
     return ["", "Its most confident mistakes", "", *lines]
 
 
-def next_steps(data: str, files: Sequence[Path]) -> str:
+def next_steps(model: str, data: str, files: Sequence[Path]) -> str:
     """What was written and what to try next."""
     lines = ["", *(f"Saved {file}" for file in files)]
     if len(files) == 1:
@@ -67,10 +67,12 @@ def next_steps(data: str, files: Sequence[Path]) -> str:
     if data == "sample":
         lines.append("  python -m gemmule demo --data full     train on all 60,000 images (downloads 30 MB; needs the "
                      'extra "data")')  # fmt: skip
+    if model == "mlp":
+        lines.append("  python -m gemmule demo --model cnn     a convolutional network sees more in the same images")
     lines += [
         "  python -m gemmule demo --epochs 30     more passes over the data, or another --seed",
         "  python -m gemmule config               what runs on this machine",
         "  from gemmule.demo.training import build",
-        f"  build(seed=0).load_weights({str(files[0])!r})     use the trained network",
+        f"  build({model!r}).load_weights({str(files[0])!r})     use the trained network",
     ]
     return "\n".join(lines)

@@ -59,7 +59,7 @@ def run(
     accuracy = float((probabilities.argmax(axis=1) == y_test).mean())
     print(report.text(history, x_test, y_test, probabilities))
     files = save(network, output, history, x_test, y_test, probabilities)
-    print(report.next_steps(data, files))
+    print(report.next_steps(model, data, files))
     return {"accuracy": accuracy, "history": history, "data": data, "files": files}
 
 
@@ -101,7 +101,7 @@ def cnn() -> tuple[list[Any], Any]:
 MODELS = {"mlp": mlp, "cnn": cnn}
 
 
-def build(model: str, seed: int) -> Any:
+def build(model: str = "mlp", seed: int = 42) -> Any:
     """The compiled network."""
     gm.utils.clear_session()
     gm.utils.set_random_seed(seed)
