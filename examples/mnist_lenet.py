@@ -2,7 +2,8 @@
 
     python examples/mnist_lenet.py [--epochs 10]
 
-Needs MNIST: in GEMMULE_DATA_DIR, or downloaded on first use.
+Needs MNIST: in GEMMULE_DATA_DIR, or downloaded on first use. The digits are shifted and turned a little at random
+while it trains, as the paper distorts them: without that the network learns its examples by heart and stays below 99 %.
 """
 
 from __future__ import annotations
@@ -38,7 +39,14 @@ def main() -> None:
     x_train, x_test = (x[..., np.newaxis].astype(np.float32) / 255 for x in (x_train, x_test))
 
     gm.utils.set_random_seed(42)
-    model = gm.applications.LeNet5()
+    model = gm.Sequential(
+        [
+            gm.Input(shape=(28, 28, 1)),
+            gm.layers.RandomTranslation(0.07, 0.07, fill_mode="constant"),
+            gm.layers.RandomRotation(0.025, fill_mode="constant"),
+            gm.applications.LeNet5(),
+        ]
+    )
     model.compile(gm.optimizers.Adam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
     start = time.perf_counter()
