@@ -11,7 +11,7 @@ import gemmule as gm
 from gemmule.backend import execute
 from gemmule.memory import persistent
 from gemmule.plan import StepFunction
-from tests.helpers import rng_for
+from tests.helpers import rng_for, threads
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "softplus", "exponential")
 
@@ -215,3 +215,20 @@ def test_depthwise_convolutions_take_it_too() -> None:
         return gm.ops.elu(gm.ops.batch_normalization(gm.ops.depthwise_conv2d(x, w), mean, variance, -1))
 
     check(compute, (2, 5, 4, 10), ["batch_norm_coefficients", "depthwise_conv2d_forward"])
+
+
+def test_threads_change_no_bit_of_a_training() -> None:
+    rng = rng_for("threads")
+    x, y = rng.normal(size=(80, 12, 12, 3)).astype(np.float32), rng.normal(size=(80, 1)).astype(np.float32)
+    weights = []
+    for count in (1, 2, 3):
+        gm.utils.clear_session()
+        gm.utils.set_random_seed(6)
+        model = convolutional(3, 32)
+        model.compile(gm.optimizers.SGD(0.001), "mse")
+        with threads(count):
+            model.fit(x, y, batch_size=40, epochs=3, verbose=0)
+        weights.append(model.get_weights())
+    for other in weights[1:]:
+        for a, b in zip(weights[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -60,7 +60,7 @@ class Compiled:
         renew_after_fork(self, "lock", threading.Lock)
         renew_after_fork(self, "sums", threading.RLock)
         self.trainable: list[Variable] | None = list(model.trainable_variables) if model.built else None
-        self._frozen: frozenset[int] | None = _frozen_layers(model) if model.built else None
+        self._frozen: dict[int, Any] | None = _frozen_layers(model) if model.built else None
         self._known: dict[int, Variable] = {}
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
 
@@ -218,7 +218,7 @@ class Compiled:
 
     def training_step(self) -> TrainingStep:
         """The context of one training step: writes to state wait for its update, frozen layers are as `compile` saw."""
-        return TrainingStep(self._frozen or frozenset(), self._check_gradients)
+        return TrainingStep(self._frozen or {}, self._check_gradients)
 
     def _check_gradients(self, gradients: Sequence[np.ndarray]) -> None:
         """The same check for a `train_step` that hands its gradients to the optimizer itself."""
@@ -269,6 +269,6 @@ class Compiled:
         return sum(run.array.nbytes for run, _, _ in self._runs)
 
 
-def _frozen_layers(model: Model) -> frozenset[int]:
-    """The layers, by `id`, that are not trainable now."""
-    return frozenset(id(layer) for layer in model._flatten_layers() if not layer.trainable)
+def _frozen_layers(model: Model) -> dict[int, Any]:
+    """The layers that are not trainable now, by `id`; they are kept, so that no other layer gets the same one."""
+    return {id(layer): layer for layer in model._flatten_layers() if not layer.trainable}
