@@ -32,6 +32,7 @@ DTYPES = (*FLOATS, "int32", "int64", "uint8", "bool")
 _MOST_THREADS = 4096  # more than any machine has: a slip must not end the process for want of stacks
 CONVOLUTIONS = ("auto", "exact")
 WINOGRAD_TILES = (2, 4)
+_SETTINGS = ("convolution", "winograd_tile")
 _floatx = "float32"
 convolution: str
 winograd_tile: int
@@ -68,6 +69,11 @@ class _Module(ModuleType):
         if value != self._winograd_tile:
             mutation.count_change()
         self._winograd_tile = int(value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(self, name):  # a slip would change nothing, silently
+            raise AttributeError(f"gm.config has no setting {name!r}.{did_you_mean(name, _SETTINGS)}")
+        super().__setattr__(name, value)
 
 
 _this = sys.modules[__name__]

@@ -165,6 +165,14 @@ def test_settings_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
         gm.config.convolution = "exac"
     with pytest.raises(ValueError, match=exactly("winograd_tile must be 2 or 4. Received: winograd_tile=3.")):
         gm.config.winograd_tile = 3
+    with pytest.raises(
+        AttributeError,
+        match=exactly(
+            "gm.config has no setting 'winograd_tiles'. Did you mean 'winograd_tile'? "
+            "Known: convolution, winograd_tile."
+        ),
+    ):
+        gm.config.winograd_tiles = 4
     assert (gm.config.convolution, gm.config.winograd_tile) == ("auto", 2)
     gm.config.convolution = "exact"
     gm.show_config()
