@@ -142,6 +142,12 @@ def test_lambda_takes_arguments_training_and_shapes() -> None:
     assert Lambda(lambda x: x, output_shape=lambda shape: shape).compute_output_shape((None, 4)) == (None, 4)
 
 
+def test_lambda_of_unknown_dimensions_is_tried_with_two_sizes() -> None:
+    model = gm.Sequential([gm.Input((None, 3)), Lambda(lambda x: gm.ops.concatenate([x, x], axis=-1))])
+    assert model.output_shape == (None, None, 6)
+    assert model.predict(np.zeros((2, 5, 3)), verbose=0).shape == (2, 5, 6)
+
+
 def test_lambda_of_several_inputs() -> None:
     layer = Lambda(lambda xs: xs[0] + xs[1])
     np.testing.assert_array_equal(layer([X, X]).numpy(), X + X)

@@ -64,10 +64,7 @@ def _shape_of(tensor: Any) -> Shape:
 
 def _has_rule(layer: Layer) -> bool:
     """Whether the layer knows the shape of its output, and all layers in it have their weights already."""
-    from gemmule.layers.layer import Layer
-
-    own = type(layer).compute_output_shape is not Layer.compute_output_shape
-    return own and all(inner._built for inner in layer._flatten_layers())
+    return layer._knows_output_shape() and all(inner._built for inner in layer._flatten_layers())
 
 
 def _is_floating(layer: Layer, inputs: Any) -> bool:

@@ -20,7 +20,7 @@ class Lambda(Layer):
     Args:
         function: takes the inputs, and `training` if it names it.
         output_shape: shape of the result for one example, or a function of the input's shape; needed only where the
-            function cannot be tried on zeros, because a dimension is unknown.
+            function cannot be tried on zeros.
         mask: not supported yet.
         arguments: further keyword arguments of the function.
         **kwargs: `name`, `dtype`, `input_shape`.
@@ -71,6 +71,9 @@ class Lambda(Layer):
             first = input_shape if is_shape(input_shape) else next(iter(input_shape))
             return (first[0], *shape)
         return super().compute_output_shape(input_shape)
+
+    def _knows_output_shape(self) -> bool:
+        return self._shape_of_result is not None
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(
