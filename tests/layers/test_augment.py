@@ -197,6 +197,8 @@ def test_contrast_keeps_the_mean_and_its_limits() -> None:
         (lambda: RandomContrast(0.5, value_range=(1, 0), name="a"),
          'random_contrast (layer "a"): value_range must be two numbers, the smaller one first. '
          "Received: value_range=(1, 0)."),
+        (lambda: RandomZoom(0.1, fill_value="0", name="a"),
+         "random_zoom (layer \"a\"): fill_value must be a number. Received: fill_value='0'."),
         (lambda: RandomFlip(data_format="channels_first", name="a"),
          'random_flip (layer "a"): gemmule keeps channels last. Transpose the images once: '
          "x = x.transpose(0, 2, 3, 1). Received: data_format='channels_first'."),

@@ -16,7 +16,7 @@ ships no pre-trained networks.
 | `ResNeXt50`, `ResNeXt101` | 224×224×3 | 25,097,128 for 50 layers |
 | `DenseNetBC100` | 32×32×3 | 793,150 |
 | `DenseNet121`, `DenseNet169`, `DenseNet201` | 224×224×3 | 8,062,504 for 121 layers |
-| `MiniXception` | 180×180×3 | 721,857 |
+| `MiniXception` | 180×180×3 | 726,474 |
 | `Xception` | 299×299×3 | 22,910,480 |
 """
 

@@ -138,7 +138,7 @@ class _Moved(RandomImageLayer):
         fill_mode: str,
         interpolation: str,
         seed: int | None,
-        fill_value: float,
+        fill_value: Any,
         data_format: str | None,
         **kwargs: Any,
     ) -> None:
@@ -146,6 +146,10 @@ class _Moved(RandomImageLayer):
         with layer_scope(self.name):
             check_choice(self._op, "fill_mode", fill_mode, FILL_MODES)
             check_choice(self._op, "interpolation", interpolation, INTERPOLATIONS)
+        if isinstance(fill_value, bool) or not isinstance(fill_value, Real):
+            raise ValueError(
+                f'{self._op} (layer "{self.name}"): fill_value must be a number.{received(fill_value=fill_value)}'
+            )
         self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, float(fill_value)
 
     def _moved(

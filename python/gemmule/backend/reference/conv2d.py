@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from gemmule.backend.reference.gemm import apply_activation
+from gemmule.memory import require
 
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
@@ -125,7 +126,9 @@ def _patches(x: np.ndarray, kernel: Pair, size: Pair, strides: Pair, padding: Pa
     canvas = np.zeros(_canvas_shape(x.shape, kernel, size, strides, padding, dilation), x.dtype)
     top, left = padding[0], padding[2]
     canvas[:, top : top + x.shape[1], left : left + x.shape[2]] = x
-    patches = np.empty((x.shape[0], *size, *kernel, x.shape[3]), x.dtype)
+    shape = (x.shape[0], *size, *kernel, x.shape[3])
+    require(shape, x.dtype, "im2col")
+    patches = np.empty(shape, x.dtype)
     for kh, kw in np.ndindex(*kernel):
         patches[:, :, :, kh, kw] = canvas[_tap(kh, kw, size, strides, dilation)]
     return patches
