@@ -41,7 +41,7 @@ def case(name: str, call: Callable[[], object], message: str, error: type[Except
              "Received: depth_multiplier=0."),
         case("groups", lambda: Conv2D(4, 3, groups=3, name="c"),
              'conv2d (layer "c"): the number of groups must divide the channels of the input and the filters. '
-             "Received: groups=3, channels=None, filters=4, input.shape=(None,)."),
+             "Received: groups=3, filters=4."),
         case("groups-channels", lambda: Conv2D(4, 3, groups=2, name="c")(X),
              'conv2d (layer "c"): the number of groups must divide the channels of the input and the filters. '
              "Received: groups=2, channels=3, filters=4, input.shape=(None, 8, 7, 3)."),
@@ -108,6 +108,15 @@ def test_memory_error_names_bytes_and_layer(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(MemoryError, match=r'^conv2d \(layer "huge"\): an array of 268,435,456 bytes \(0.2 GiB\)'):
         layer(np.zeros((1, 1024, 1024, 1), np.float32))
     assert layer(np.zeros((1, 8, 8, 1))).shape == (1, 8, 8, 64)
+
+
+def test_memory_error_of_the_reference_names_patches_and_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10**8)
+    with (
+        gm.use_backend("reference"),
+        pytest.raises(MemoryError, match=r'^im2col \(layer "huge"\): an array of 104,857,600 bytes'),
+    ):
+        Conv2D(1, 5, padding="same", name="huge")(np.zeros((4, 64, 64, 64), np.float32))
 
 
 def test_a_kernel_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,11 +91,6 @@ def listening(listener: Callable[[Call], None]) -> Iterator[None]:
         _local.listeners = before
 
 
-def has_listeners() -> bool:
-    """Whether somebody hears this thread's calls."""
-    return bool(_local.listeners)
-
-
 def backend() -> str:
     """The backend in use: `"native"` or `"reference"`."""
     return _name

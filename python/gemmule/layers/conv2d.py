@@ -21,7 +21,7 @@ class _Filters(Convolution):
         self.filters = self._count("filters", filters)
         self.groups = self._count("groups", groups)
         with layer_scope(self.name):
-            check_groups(self._op, self.groups, (None,), self.filters)
+            check_groups(self._op, self.groups, (), self.filters)  # the channels come with the input
         self.kernel_initializer = initializers.get(kernel_initializer)
 
     def build(self, input_shape: Shape) -> None:

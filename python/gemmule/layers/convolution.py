@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gemmule import activations, initializers
-from gemmule.errors import not_yet, received
+from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
 from gemmule.ops.conv2d import PADDINGS_1D
@@ -15,6 +15,7 @@ from gemmule.ops.windows import (
     PADDINGS,
     check_channels_last,
     check_fits,
+    check_rank,
     check_strides_and_dilation,
     reach,
     standardize_padding,
@@ -25,10 +26,9 @@ from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
 
 _FUSED = {activations.get(name): name for name in FUSED}
-_AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
 _CURES = {
-    1: "Give a sequence of numbers its one channel with x[..., np.newaxis].",
-    2: "Give grey images their one channel with x[..., np.newaxis], and one image its batch with x[np.newaxis].",
+    1: " Give a sequence of numbers its one channel with x[..., np.newaxis].",
+    2: " Give grey images their one channel with x[..., np.newaxis], and one image its batch with x[np.newaxis].",
 }
 
 
@@ -68,9 +68,7 @@ class Convolution(Layer):
         activity_regularizer: Any,
         **kwargs: Any,
     ) -> None:
-        for argument, value in unsupported.items():
-            if value is not None:
-                raise not_yet(f"{type(self).__name__}({argument}=...)")
+        self._check_supported(unsupported)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         op, rank = self._op, self._rank
         with layer_scope(self.name):
@@ -92,12 +90,7 @@ class Convolution(Layer):
 
     def _channels(self, input_shape: Shape) -> int:
         """Channels of the input, whose shape is checked."""
-        rank = self._rank
-        if len(input_shape) != rank + 2:
-            raise ValueError(
-                f"{where(self._op)}: the input must have {rank + 2} dimensions, {_AXES[rank]}. {_CURES[rank]}"
-                f"{received(input_shape=input_shape)}"
-            )
+        check_rank(self._op, self._rank, input_shape, _CURES[self._rank])
         if input_shape[-1] is None:
             raise ValueError(
                 f"{where(self._op)}: the last dimension of the input, the channels, must be known."

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gemmule import activations, initializers, ops
-from gemmule.errors import not_yet, received
+from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
 from gemmule.ops.dense import FUSED
@@ -69,16 +69,14 @@ class Dense(Layer):
         lora_rank: int | None = None,
         **kwargs: Any,
     ) -> None:
-        refused = {
+        unsupported = {
             "kernel_regularizer": kernel_regularizer,
             "bias_regularizer": bias_regularizer,
             "kernel_constraint": kernel_constraint,
             "bias_constraint": bias_constraint,
             "lora_rank": lora_rank,
         }
-        for argument, value in refused.items():
-            if value is not None:
-                raise not_yet(f"Dense({argument}=...)")
+        self._check_supported(unsupported)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
             raise ValueError(

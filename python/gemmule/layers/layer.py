@@ -123,6 +123,12 @@ class Layer:
             f"{did_you_mean(first, known - {'self', 'args', 'kwargs', 'unknown'})}"
         )
 
+    def _check_supported(self, unsupported: dict[str, Any]) -> None:
+        """Refuses arguments of Keras's that this version does not support, unless they are `None` or `False`."""
+        for argument, value in unsupported.items():
+            if value is not None and value is not False:
+                raise not_yet(f"{type(self).__name__}({argument}=...)")
+
     # ---- To be overridden ------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:

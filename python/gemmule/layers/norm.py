@@ -38,11 +38,6 @@ class _Normalization(Layer):
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
 
-    def _check_supported(self, unsupported: dict[str, Any]) -> None:
-        for argument, value in unsupported.items():
-            if value is not None and value is not False:
-                raise not_yet(f"{type(self).__name__}({argument}=...)")
-
     def _number(self, name: str, value: Any, most: float = float("inf")) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= most:
             limit = "that is not negative" if most == float("inf") else f"from 0 to {most:g}"

@@ -11,12 +11,11 @@ from gemmule import ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
-from gemmule.ops.windows import check_channels_last
+from gemmule.ops.windows import check_channels_last, check_rank
 from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
-_AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
 
 
 class _Margins(Layer):
@@ -44,13 +43,6 @@ class _Margins(Layer):
             )
         return tuple((int(before), int(after)) for before, after in pairs)
 
-    def _check_rank(self, input_shape: Shape) -> None:
-        if len(input_shape) != self._rank + 2:
-            raise ValueError(
-                f"{where(self._op)}: the input must have {self._rank + 2} dimensions, {_AXES[self._rank]}."
-                f"{received(input_shape=input_shape)}"
-            )
-
 
 class _ZeroPadding(_Margins):
     def __init__(self, padding: Any, data_format: str | None, **kwargs: Any) -> None:
@@ -61,11 +53,11 @@ class _ZeroPadding(_Margins):
         self.data_format = "channels_last"
 
     def call(self, inputs: Tensor) -> Tensor:
-        self._check_rank(inputs.shape)
+        check_rank(self._op, self._rank, inputs.shape)
         return ops.pad(inputs, ((0, 0), *self.padding, (0, 0)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        self._check_rank(input_shape)
+        check_rank(self._op, self._rank, input_shape)
         lengths = (None if n is None else n + sum(pair) for n, pair in zip(input_shape[1:-1], self.padding))
         return (input_shape[0], *lengths, input_shape[-1])
 
@@ -143,7 +135,7 @@ class _Cropping(_Margins):
 
     def _lengths(self, input_shape: Shape) -> tuple[int | None, ...]:
         """Spatial shape of what is left; something must be."""
-        self._check_rank(input_shape)
+        check_rank(self._op, self._rank, input_shape)
         if any(n is not None and n <= sum(pair) for n, pair in zip(input_shape[1:-1], self.cropping)):
             raise ValueError(
                 f"{where(self._op)}: nothing is left of the input. Cut less off, or feed larger inputs. "

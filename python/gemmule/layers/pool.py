@@ -8,18 +8,16 @@ from gemmule import ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
-from gemmule.ops.windows import check_channels_last, check_fits, standardize_padding, standardize_sizes, windows_shape
+from gemmule.ops.windows import (
+    check_channels_last,
+    check_fits,
+    check_rank,
+    standardize_padding,
+    standardize_sizes,
+    windows_shape,
+)
 from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
-
-_AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
-
-
-def _check_rank(op: str, rank: int, input_shape: Shape) -> None:
-    if len(input_shape) != rank + 2:
-        raise ValueError(
-            f"{where(op)}: the input must have {rank + 2} dimensions, {_AXES[rank]}.{received(input_shape=input_shape)}"
-        )
 
 
 class _Pooling(Layer):
@@ -46,12 +44,12 @@ class _Pooling(Layer):
 
     def _windows(self, input_shape: Shape) -> tuple[int | None, ...]:
         """Spatial shape of the output; the input must not be smaller than the window."""
-        _check_rank(self._op, self._rank, input_shape)
+        check_rank(self._op, self._rank, input_shape)
         check_fits(self._op, input_shape[1:-1], self.pool_size, self.padding, input_shape, "pool")
         return windows_shape(input_shape[1:-1], self.pool_size, self.strides, self.padding)
 
     def call(self, inputs: Tensor) -> Tensor:
-        _check_rank(self._op, self._rank, inputs.shape)
+        check_rank(self._op, self._rank, inputs.shape)
         pool = ops.max_pool if self._op == "max_pool" else ops.average_pool
         return pool(inputs, self.pool_size, self.strides, self.padding)
 
@@ -242,7 +240,7 @@ class _GlobalPooling(Layer):
         return reduce(inputs, tuple(range(1, self._rank + 1)), self.keepdims)
 
     def _check(self, input_shape: Shape) -> None:
-        _check_rank(self._label, self._rank, input_shape)
+        check_rank(self._label, self._rank, input_shape)
         if 0 in input_shape[1:-1]:
             raise ValueError(
                 f"{where(self._label)}: there is nothing to pool in an input without pixels or steps."

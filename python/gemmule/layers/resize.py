@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from gemmule import ops
-from gemmule.errors import not_yet, received
+from gemmule.errors import not_yet
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
 from gemmule.ops.resize import standardize_interpolation
-from gemmule.ops.windows import check_channels_last, standardize_sizes
-from gemmule.scope import layer_scope, where
+from gemmule.ops.windows import check_channels_last, check_rank, standardize_sizes
+from gemmule.scope import layer_scope
 from gemmule.tensor import Tensor
 
-_AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
 _OTHER_INTERPOLATIONS = ("bicubic", "lanczos3", "lanczos5")
 
 
@@ -30,18 +29,11 @@ class _UpSampling(Layer):
             self.interpolation = standardize_interpolation("upsample", interpolation)
 
     def call(self, inputs: Tensor) -> Tensor:
-        self._check(inputs.shape)
+        check_rank("upsample", self._rank, inputs.shape)
         return ops.upsample(inputs, self.size, self.interpolation)
 
-    def _check(self, input_shape: Shape) -> None:
-        if len(input_shape) != self._rank + 2:
-            raise ValueError(
-                f"{where('upsample')}: the input must have {self._rank + 2} dimensions, {_AXES[self._rank]}."
-                f"{received(input_shape=input_shape)}"
-            )
-
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        self._check(input_shape)
+        check_rank("upsample", self._rank, input_shape)
         lengths = (None if n is None else n * factor for n, factor in zip(input_shape[1:-1], self.size, strict=True))
         return (input_shape[0], *lengths, input_shape[-1])
 

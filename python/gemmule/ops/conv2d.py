@@ -17,6 +17,7 @@ from gemmule.ops.dense import COMPOSED, activation_parameter, through_activation
 from gemmule.ops.registry import OPS, op
 from gemmule.ops.shapes import as_float, as_tensor, check_float, empty
 from gemmule.ops.windows import (
+    AXES,
     PADDINGS,
     Geometry,
     as_image,
@@ -35,7 +36,6 @@ from gemmule.tensor import Tensor
 PADDINGS_1D = (*PADDINGS, "causal")
 _AXES = {1: "(steps, channels / groups, filters)", 2: "(height, width, channels / groups, filters)"}
 _AXES_TRANSPOSED = "(height, width, filters, channels)"
-_IMAGES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
 
 
 @op
@@ -308,8 +308,7 @@ def conv_tensors(
     bias = None if bias is None else as_tensor(bias, kernel.dtype)
     if x.ndim != rank + 2:
         raise ValueError(
-            f"{where(name)}: the input must have {rank + 2} dimensions, {_IMAGES[rank]}. "
-            f"Received: input.shape={x.shape}."
+            f"{where(name)}: the input must have {rank + 2} dimensions, {AXES[rank]}. Received: input.shape={x.shape}."
         )
     if kernel.ndim != rank + 2 or 0 in kernel.shape:
         raise ValueError(
@@ -341,11 +340,13 @@ def check_groups(name: str, groups: int, shape: tuple[int | None, ...], filters:
     Raises:
         ValueError: naming what is not divisible.
     """
-    channels = shape[-1]
+    channels = shape[-1] if shape else None
     if (channels is not None and channels % groups) or filters % groups:
+        known = "" if channels is None else f"channels={channels}, "
+        where_from = f", input.shape={shape}" if shape else ""
         raise ValueError(
             f"{where(name)}: the number of groups must divide the channels of the input and the filters. "
-            f"Received: groups={groups}, channels={channels}, filters={filters}, input.shape={shape}."
+            f"Received: groups={groups}, {known}filters={filters}{where_from}."
         )
 
 

@@ -15,6 +15,7 @@ from gemmule.scope import where
 
 Pair = tuple[int, int]
 PADDINGS = ("valid", "same")
+AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}  # of sequences, of images
 _TRANSPOSE = {1: "x = x.transpose(0, 2, 1)", 2: "x = x.transpose(0, 2, 3, 1)"}
 
 
@@ -77,6 +78,18 @@ def check_channels_last(op: str, data_format: Any, rank: int = 2) -> None:
         raise ValueError(
             f"{where(op)}: gemmule keeps channels last. Transpose the {what} once: {_TRANSPOSE[rank]}."
             f"{received(data_format=data_format)}"
+        )
+
+
+def check_rank(op: str, rank: int, shape: Sequence[int | None], cure: str = "") -> None:
+    """Refuses an input of a layer that is no batch of sequences (`rank` 1) or of images (2).
+
+    Raises:
+        ValueError: with the dimensions that are meant.
+    """
+    if len(shape) != rank + 2:
+        raise ValueError(
+            f"{where(op)}: the input must have {rank + 2} dimensions, {AXES[rank]}.{cure}{received(input_shape=shape)}"
         )
 
 
