@@ -1,4 +1,4 @@
-"""The demo: a network of three layers learns to tell clothes apart, from data to picture in a few seconds."""
+"""The demo: a small network learns to tell clothes apart, from data to picture in a few seconds."""
 
 from gemmule.demo.training import run
 
