@@ -248,9 +248,8 @@ void add_activations(Table& table) {
 
 }  // namespace
 
-void register_activation(Table& table, bool doubles) {
-  add_activations<float>(table);
-  if (doubles) add_activations<double>(table);
+void register_activation(Table& table) {
+  for_floating_types([&]<class T>(DType) { add_activations<T>(table); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

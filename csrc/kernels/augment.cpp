@@ -300,12 +300,9 @@ void register_for(Table& table, DType dtype) {
 
 }  // namespace
 
-void register_augment(Table& table, bool doubles) {
-  register_for<float>(table, DType::float32);
-  if (doubles) {
-    register_for<double>(table, DType::float64);
-    table.add<RandomTransforms>("random_transforms", DType::float64);
-  }
+void register_augment(Table& table) {
+  for_floating_types([&]<class T>(DType dtype) { register_for<T>(table, dtype); });
+  if constexpr (kCarriesDoubles) table.add<RandomTransforms>("random_transforms", DType::float64);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -109,13 +109,8 @@ struct ConvForward {
   }
 };
 
-void register_conv2d(Table& table, bool doubles) {
-  table.add<ConvForward<float>>("conv2d_forward", DType::float32);
-#if !defined(__AVX2__)
-  if (doubles) table.add<ConvForward<double>>("conv2d_forward", DType::float64);
-#else
-  (void)doubles;
-#endif
+void register_conv2d(Table& table) {
+  for_floating_types([&]<class T>(DType dtype) { table.add<ConvForward<T>>("conv2d_forward", dtype); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

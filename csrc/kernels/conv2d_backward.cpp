@@ -162,13 +162,8 @@ void add_gradients(Table& table, DType dtype) {
   table.add<Conv2dBackwardWeights<T>>("conv2d_backward_weights", dtype);
 }
 
-void register_conv2d_backward(Table& table, bool doubles) {
-  add_gradients<float>(table, DType::float32);
-#if !defined(__AVX2__)
-  if (doubles) add_gradients<double>(table, DType::float64);
-#else
-  (void)doubles;
-#endif
+void register_conv2d_backward(Table& table) {
+  for_floating_types([&]<class T>(DType dtype) { add_gradients<T>(table, dtype); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -115,13 +115,8 @@ void add_dense(Table& table, DType dtype) {
   table.add<DenseBackwardWeights<T>>("dense_backward_weights", dtype);
 }
 
-void register_dense(Table& table, bool doubles) {
-  add_dense<float>(table, DType::float32);
-#if !defined(__AVX2__)
-  if (doubles) add_dense<double>(table, DType::float64);
-#else
-  (void)doubles;
-#endif
+void register_dense(Table& table) {
+  for_floating_types([&]<class T>(DType dtype) { add_dense<T>(table, dtype); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

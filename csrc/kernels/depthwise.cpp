@@ -185,9 +185,8 @@ void register_for(Table& table, DType dtype) {
 
 }  // namespace
 
-void register_depthwise(Table& table, bool doubles) {
-  register_for<float>(table, DType::float32);
-  if (doubles) register_for<double>(table, DType::float64);
+void register_depthwise(Table& table) {
+  for_floating_types([&]<class T>(DType dtype) { register_for<T>(table, dtype); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

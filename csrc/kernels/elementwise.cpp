@@ -514,15 +514,14 @@ void add_choices(Table& table) {
 
 }  // namespace
 
-void register_elementwise(Table& table, bool doubles) {
-  add_arithmetic<float>(table);
-  add_choices<float>(table);
+void register_elementwise(Table& table) {
+  for_floating_types([&]<class T>(DType) {
+    add_arithmetic<T>(table);
+    add_choices<T>(table);
+  });
   table.add<Binary<LogicalAnd, Types<uint8_t>>>("logical_and", DType::float32);
   table.add<Binary<LogicalOr, Types<uint8_t>>>("logical_or", DType::float32);
   table.add<Unary<LogicalNot, Types<uint8_t>>>("logical_not", DType::float32);
-  if (!doubles) return;
-  add_arithmetic<double>(table);
-  add_choices<double>(table);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -3,27 +3,27 @@
 
 namespace gemmule::GEMMULE_ISA {
 
-void register_all(Table& table, bool doubles) {
-  register_gemm(table, doubles);
-  register_dense(table, doubles);
-  register_conv2d(table, doubles);
-  register_conv2d_backward(table, doubles);
-  register_depthwise(table, doubles);
-  register_pool(table, doubles);
-  register_norm(table, doubles);
-  register_resize(table, doubles);
-  register_augment(table, doubles);
-  register_elementwise(table, doubles);
-  register_activation(table, doubles);
-  register_reduce(table, doubles);
-  register_softmax(table, doubles);
-  register_loss(table, doubles);
-  register_dropout(table, doubles);
-  register_random(table, doubles);
-  register_reshaping(table, doubles);
-  register_gather(table, doubles);
-  register_update(table, doubles);
-  register_state(table, doubles);
+void register_all(Table& table) {
+  register_gemm(table);
+  register_dense(table);
+  register_conv2d(table);
+  register_conv2d_backward(table);
+  register_depthwise(table);
+  register_pool(table);
+  register_norm(table);
+  register_resize(table);
+  register_augment(table);
+  register_elementwise(table);
+  register_activation(table);
+  register_reduce(table);
+  register_softmax(table);
+  register_loss(table);
+  register_dropout(table);
+  register_random(table);
+  register_reshaping(table);
+  register_gather(table);
+  register_update(table);
+  register_state(table);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -235,12 +235,11 @@ struct OneHot {
 
 }  // namespace
 
-void register_gather(Table& table, bool doubles) {
-  add_any<Gather>(table, "gather", doubles);
-  add_any<Take>(table, "take", doubles);
-  table.add<TakeBackward<float>>("take_backward", DType::float32);
-  if (doubles) table.add<TakeBackward<double>>("take_backward", DType::float64);
-  add_any<OneHot>(table, "one_hot", doubles);
+void register_gather(Table& table) {
+  add_any<Gather>(table, "gather");
+  add_any<Take>(table, "take");
+  for_floating_types([&]<class T>(DType dtype) { table.add<TakeBackward<T>>("take_backward", dtype); });
+  add_any<OneHot>(table, "one_hot");
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -331,13 +331,8 @@ struct Gemm {
   }
 };
 
-void register_gemm(Table& table, bool doubles) {
-  table.add<Gemm<float>>("gemm", DType::float32);
-#if !defined(__AVX2__)
-  if (doubles) table.add<Gemm<double>>("gemm", DType::float64);
-#else
-  (void)doubles;
-#endif
+void register_gemm(Table& table) {
+  for_floating_types([&]<class T>(DType dtype) { table.add<Gemm<T>>("gemm", dtype); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

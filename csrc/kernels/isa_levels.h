@@ -6,12 +6,12 @@
 namespace gemmule {
 class Table;
 namespace v1 {
-void register_all(Table& table, bool doubles);
+void register_all(Table& table);
 }
 namespace v3 {
-void register_all(Table& table, bool doubles);
+void register_all(Table& table);
 }
 namespace v4 {
-void register_all(Table& table, bool doubles);
+void register_all(Table& table);
 }
 }  // namespace gemmule

@@ -121,9 +121,23 @@ struct Entry {
   }
 };
 
+// float64 is there for gradient checks, and one level is enough for that: it would double the size of every other.
+#if defined(GEMMULE_DOUBLES)
+constexpr bool kCarriesDoubles = true;
+#else
+constexpr bool kCarriesDoubles = false;
+#endif
+
+// Calls add<T>(dtype) for each floating type this level carries. The others are not even compiled.
+template <class Add>
+inline void for_floating_types(const Add& add) {
+  add.template operator()<float>(DType::float32);
+  if constexpr (kCarriesDoubles) add.template operator()<double>(DType::float64);
+}
+
 // For a kernel that looks at the dtypes of its operands itself: one code, entered for either floating dtype of a model.
 template <class K>
-inline void add_any(Table& table, const char* name, bool doubles);
+inline void add_any(Table& table, const char* name);
 
 }  // namespace GEMMULE_ISA
 
@@ -134,9 +148,9 @@ void Table::add(const char* name, DType dtype) {
 }
 
 template <class K>
-inline void GEMMULE_ISA::add_any(Table& table, const char* name, bool doubles) {
+inline void GEMMULE_ISA::add_any(Table& table, const char* name) {
   table.add<K>(name, DType::float32);
-  if (doubles) table.add<K>(name, DType::float64);
+  if constexpr (kCarriesDoubles) table.add<K>(name, DType::float64);
 }
 
 }  // namespace gemmule

@@ -270,9 +270,8 @@ void add_losses(Table& table) {
 
 }  // namespace
 
-void register_loss(Table& table, bool doubles) {
-  add_losses<float>(table);
-  if (doubles) add_losses<double>(table);
+void register_loss(Table& table) {
+  for_floating_types([&]<class T>(DType) { add_losses<T>(table); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -319,11 +319,10 @@ void add_batch_norm(Table& table) {
 
 }  // namespace
 
-void register_norm(Table& table, bool doubles) {
-  add_batch_norm<float>(table);
-  if (doubles) add_batch_norm<double>(table);
-  add_layer_norm(table, doubles);
-  add_group_norm(table, doubles);
+void register_norm(Table& table) {
+  for_floating_types([&]<class T>(DType) { add_batch_norm<T>(table); });
+  add_layer_norm(table);
+  add_group_norm(table);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

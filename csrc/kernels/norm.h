@@ -4,7 +4,7 @@
 
 namespace gemmule::GEMMULE_ISA {
 
-void add_layer_norm(Table& table, bool doubles);
-void add_group_norm(Table& table, bool doubles);
+void add_layer_norm(Table& table);
+void add_group_norm(Table& table);
 
 }  // namespace gemmule::GEMMULE_ISA

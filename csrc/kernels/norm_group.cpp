@@ -211,9 +211,8 @@ void add_kernels(Table& table) {
 
 }  // namespace
 
-void add_group_norm(Table& table, bool doubles) {
-  add_kernels<float>(table);
-  if (doubles) add_kernels<double>(table);
+void add_group_norm(Table& table) {
+  for_floating_types([&]<class T>(DType) { add_kernels<T>(table); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

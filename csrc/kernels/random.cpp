@@ -159,13 +159,11 @@ struct RandomPermutation {
 
 }  // namespace
 
-void register_random(Table& table, bool doubles) {
-  add_any<RandomBits>(table, "random_bits", doubles);
-  add_any<RandomPermutation>(table, "random_permutation", doubles);
-  table.add<RandomUniform<float>>("random_uniform", DType::float32);
-  if (!doubles) return;
-  table.add<RandomUniform<double>>("random_uniform", DType::float64);
-  table.add<RandomNormal>("random_normal", DType::float64);
+void register_random(Table& table) {
+  add_any<RandomBits>(table, "random_bits");
+  add_any<RandomPermutation>(table, "random_permutation");
+  for_floating_types([&]<class T>(DType dtype) { table.add<RandomUniform<T>>("random_uniform", dtype); });
+  if constexpr (kCarriesDoubles) table.add<RandomNormal>("random_normal", DType::float64);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -452,14 +452,14 @@ struct Transpose {
 
 }  // namespace
 
-void register_reshaping(Table& table, bool doubles) {
-  add_any<Copy>(table, "copy", doubles);
-  add_any<Copy>(table, "assign", doubles);
-  add_any<Transpose>(table, "transpose", doubles);
-  add_any<Slice>(table, "slice", doubles);
-  add_any<SliceBackward>(table, "slice_backward", doubles);
-  add_any<Concatenate>(table, "concatenate", doubles);
-  add_any<SplitPart>(table, "split_part", doubles);
+void register_reshaping(Table& table) {
+  add_any<Copy>(table, "copy");
+  add_any<Copy>(table, "assign");
+  add_any<Transpose>(table, "transpose");
+  add_any<Slice>(table, "slice");
+  add_any<SliceBackward>(table, "slice_backward");
+  add_any<Concatenate>(table, "concatenate");
+  add_any<SplitPart>(table, "split_part");
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -101,9 +101,8 @@ void add_softmax(Table& table) {
 
 }  // namespace
 
-void register_softmax(Table& table, bool doubles) {
-  add_softmax<float>(table);
-  if (doubles) add_softmax<double>(table);
+void register_softmax(Table& table) {
+  for_floating_types([&]<class T>(DType) { add_softmax<T>(table); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

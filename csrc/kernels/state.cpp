@@ -102,11 +102,10 @@ struct CheckFinite {
 
 }  // namespace
 
-void register_state(Table& table, bool doubles) {
-  add_any<Accumulate>(table, "accumulate", doubles);
-  add_any<Advance>(table, "advance", doubles);
-  table.add<CheckFinite<float>>("check_finite", DType::float32);
-  if (doubles) table.add<CheckFinite<double>>("check_finite", DType::float64);
+void register_state(Table& table) {
+  add_any<Accumulate>(table, "accumulate");
+  add_any<Advance>(table, "advance");
+  for_floating_types([&]<class T>(DType dtype) { table.add<CheckFinite<T>>("check_finite", dtype); });
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -32,10 +32,10 @@ std::string selected_name;
 
 Entries& of_type(Level& level, DType dtype) { return dtype == DType::float64 ? level.float64 : level.float32; }
 
-void fill(const std::string& name, void (*register_all)(Table&, bool), bool doubles) {
+void fill(const std::string& name, void (*register_all)(Table&)) {
   filling = &levels()[name];
   Table table;
-  register_all(table, doubles);
+  register_all(table);
   filling = nullptr;
 }
 
@@ -53,10 +53,10 @@ bool runs_here(const std::string& level) {
 
 void ensure_filled() {
   if (!levels().empty()) return;
-  fill("v1", &v1::register_all, true);
+  fill("v1", &v1::register_all);
 #if defined(__x86_64__)
-  fill("v3", &v3::register_all, false);
-  fill("v4", &v4::register_all, false);
+  fill("v3", &v3::register_all);
+  fill("v4", &v4::register_all);
 #endif
 }
 
