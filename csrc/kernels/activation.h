@@ -95,4 +95,32 @@ GEMMULE_INLINE Vec<T> apply_activation(Vec<T> x, Activation activation, T alpha)
   return splat(static_cast<T>(__builtin_nan("")));
 }
 
+// The gradient, chosen at run time.
+template <class T>
+GEMMULE_INLINE Vec<T> apply_activation_backward(Vec<T> dy, Vec<T> y, Activation activation, T alpha) {
+  switch (activation) {
+    case Activation::linear:
+      return dy;
+    case Activation::relu:
+      return activate_backward<T, Activation::relu>(dy, y, alpha);
+    case Activation::leaky_relu:
+      return activate_backward<T, Activation::leaky_relu>(dy, y, alpha);
+    case Activation::elu:
+      return activate_backward<T, Activation::elu>(dy, y, alpha);
+    case Activation::selu:
+      return activate_backward<T, Activation::selu>(dy, y, alpha);
+    case Activation::sigmoid:
+      return activate_backward<T, Activation::sigmoid>(dy, y, alpha);
+    case Activation::tanh:
+      return activate_backward<T, Activation::tanh>(dy, y, alpha);
+    case Activation::softplus:
+      return activate_backward<T, Activation::softplus>(dy, y, alpha);
+    case Activation::exponential:
+      return activate_backward<T, Activation::exponential>(dy, y, alpha);
+    case Activation::unknown:
+      break;
+  }
+  return splat(static_cast<T>(__builtin_nan("")));
+}
+
 }  // namespace gemmule::GEMMULE_ISA

@@ -62,7 +62,8 @@ struct BatchNormForward {
       const Walk walk = Walk::of(args.x, chunk, columns);
       with_activation(args.activation, [&]<Activation A>() __attribute__((always_inline)) {
         map_rows<T, A, true>(y + start, x + start, from(residual, start), coefficients, coefficients + args.x.width,
-                             coefficients + 2 * args.x.width, static_cast<T>(args.alpha), walk);
+                             coefficients + 2 * args.x.width, Chosen<T>{args.activation, static_cast<T>(args.alpha)},
+                             walk);
       });
     };
     if (is_small(args)) {
@@ -147,7 +148,7 @@ struct BatchNormBackward {
       T* const here = sums + chunk * 2 * width;
       with_activation(args.activation, [&]<Activation A>() __attribute__((always_inline)) {
         chunk_gradients<T, A>(here, here + width, dy + start, x + start, from(y, start), center,
-                              static_cast<T>(args.alpha), walk);
+                              Chosen<T>{args.activation, static_cast<T>(args.alpha)}, walk);
       });
     };
     const auto combine = [&](Range block) {
@@ -206,12 +207,12 @@ struct BatchNormBackward {
                   Range columns) {
     const int64_t start = args.x.start(chunk);
     const Walk walk = Walk::of(args.x, chunk, columns);
-    const T alpha = static_cast<T>(args.alpha);
+    const Chosen<T> chosen{args.activation, static_cast<T>(args.alpha)};
     with_activation(args.activation, [&]<Activation A>() __attribute__((always_inline)) {
       if (args.fixed)
-        map_gradients<T, A, true>(dx + start, dy + start, x + start, from(y, start), slopes, alpha, walk);
+        map_gradients<T, A, true>(dx + start, dy + start, x + start, from(y, start), slopes, chosen, walk);
       else
-        map_gradients<T, A, false>(dx + start, dy + start, x + start, from(y, start), slopes, alpha, walk);
+        map_gradients<T, A, false>(dx + start, dy + start, x + start, from(y, start), slopes, chosen, walk);
     });
   }
 };
@@ -301,7 +302,7 @@ struct ScaleShift {
       const Walk walk = Walk::of(args.x, chunk, {0, args.x.width});
       with_activation(args.activation, [&]<Activation A>() __attribute__((always_inline)) {
         map_rows<T, A, false>(y + start, x + start, from(residual, start), nullptr, wide_scale, wide_shift,
-                              static_cast<T>(args.alpha), walk);
+                              Chosen<T>{args.activation, static_cast<T>(args.alpha)}, walk);
       });
     }
   }

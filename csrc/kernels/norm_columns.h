@@ -171,12 +171,40 @@ void combine_moments(T* mean, T* variance, const T* sums, const T* x, const Colu
   });
 }
 
+// The activation of a call. A is the same one, or `unknown` where it is to be looked up.
+template <class T>
+struct Chosen {
+  Activation activation;
+  T alpha;
+
+  template <Activation A>
+  GEMMULE_INLINE Vec<T> forward(Vec<T> x) const {
+    if constexpr (A == Activation::unknown)
+      return look_up(x);
+    else
+      return activate<T, A>(x, alpha);
+  }
+  template <Activation A>
+  GEMMULE_INLINE Vec<T> backward(Vec<T> dy, Vec<T> y) const {
+    if constexpr (A == Activation::unknown)
+      return look_up_backward(dy, y);
+    else
+      return activate_backward<T, A>(dy, y, alpha);
+  }
+
+ private:
+  __attribute__((noinline)) Vec<T> look_up(Vec<T> x) const { return apply_activation<T>(x, activation, alpha); }
+  __attribute__((noinline)) Vec<T> look_up_backward(Vec<T> dy, Vec<T> y) const {
+    return apply_activation_backward<T>(dy, y, activation, alpha);
+  }
+};
+
 // y = act((x - center) scale + shift + residual) for the rows of a chunk; center, scale and shift (width).
 //
 // Without a center the product and the sum are one multiply-add of x: as a convolution does it to what it stores.
 template <class T, Activation A, bool kCentered>
-void map_rows(T* y, const T* x, const T* residual, const T* center, const T* scale, const T* shift, T alpha,
-              const Walk& walk) {
+void map_rows(T* y, const T* x, const T* residual, const T* center, const T* scale, const T* shift,
+              const Chosen<T>& chosen, const Walk& walk) {
   const auto body = [=](auto get, auto put, int64_t at, auto count, auto add) __attribute__((always_inline)) {
     const Vec<T> a = get(scale), b = get(shift), c = kCentered ? get(center) : a;
 #pragma GCC unroll 4
@@ -186,7 +214,7 @@ void map_rows(T* y, const T* x, const T* residual, const T* center, const T* sca
       if constexpr (kCentered) v -= c;
       v = fma(v, a, b);
       if constexpr (add.value) v += get(residual + here);
-      put(y + here, activate<T, A>(v, alpha));
+      put(y + here, chosen.template forward<A>(v));
     }
   };
   if (residual)
@@ -199,16 +227,18 @@ void map_rows(T* y, const T* x, const T* residual, const T* center, const T* sca
 
 // The gradient that arrives at the normalized value: dy itself, or what the activation lets through.
 template <class T, Activation A, class Get>
-GEMMULE_INLINE Vec<T> through_activation(const Get& get, const T* dy, const T* y, int64_t here, T alpha) {
+GEMMULE_INLINE Vec<T> through_activation(const Get& get, const T* dy, const T* y, int64_t here,
+                                         const Chosen<T>& chosen) {
   if constexpr (A == Activation::linear)
     return get(dy + here);
   else
-    return activate_backward<T, A>(get(dy + here), get(y + here), alpha);
+    return chosen.template backward<A>(get(dy + here), get(y + here));
 }
 
 // sum (width) = Σ dz and moment (width) = Σ dz (x - mean) over the rows of a chunk; mean (width).
 template <class T, Activation A>
-void chunk_gradients(T* sum, T* moment, const T* dy, const T* x, const T* y, const T* mean, T alpha, const Walk& walk) {
+void chunk_gradients(T* sum, T* moment, const T* dy, const T* x, const T* y, const T* mean, const Chosen<T>& chosen,
+                     const Walk& walk) {
   clear(sum, walk.columns);
   clear(moment, walk.columns);
   for_rows<T, 4>(walk, [=](auto get, auto put, int64_t at, auto count) __attribute__((always_inline)) {
@@ -218,7 +248,7 @@ void chunk_gradients(T* sum, T* moment, const T* dy, const T* x, const T* y, con
 #pragma GCC unroll 4
     for (int k = 0; k < R; ++k) {
       const int64_t here = at + k * walk.width;
-      dz[k] = through_activation<T, A>(get, dy, y, here, alpha);
+      dz[k] = through_activation<T, A>(get, dy, y, here, chosen);
       products[k] = dz[k] * (get(x + here) - center);
     }
     put(sum, get(sum) + tree_sum<T, R>(dz));
@@ -257,7 +287,8 @@ struct Slopes {
 };
 
 template <class T, Activation A, bool kFixed>
-void map_gradients(T* dx, const T* dy, const T* x, const T* y, const Slopes<T>& s, T alpha, const Walk& walk) {
+void map_gradients(T* dx, const T* dy, const T* x, const T* y, const Slopes<T>& s, const Chosen<T>& chosen,
+                   const Walk& walk) {
   for_rows<T, 4>(walk, [=](auto get, auto put, int64_t at, auto count) __attribute__((always_inline)) {
     const Vec<T> slope = get(s.slope);
     const Vec<T> mean = kFixed ? slope : get(s.mean), tilt = kFixed ? slope : get(s.tilt);
@@ -265,7 +296,7 @@ void map_gradients(T* dx, const T* dy, const T* x, const T* y, const Slopes<T>& 
 #pragma GCC unroll 4
     for (int k = 0; k < decltype(count)::value; ++k) {
       const int64_t here = at + k * walk.width;
-      const Vec<T> dz = through_activation<T, A>(get, dy, y, here, alpha);
+      const Vec<T> dz = through_activation<T, A>(get, dy, y, here, chosen);
       if constexpr (kFixed)
         put(dx + here, dz * slope);
       else
@@ -280,32 +311,16 @@ GEMMULE_INLINE T* from(T* operand, int64_t start) {
   return operand ? operand + start : nullptr;
 }
 
-// Calls body with the activation as a compile-time constant: body.template operator()<A>().
+// Calls body with the activation as a compile-time constant where it is one of the two that cost next to nothing;
+// the others are `unknown` to the compiler and called vector by vector: their code would fill half a megabyte.
 template <class Body>
 GEMMULE_INLINE void with_activation(Activation activation, const Body& body) {
-  using enum Activation;
-  switch (activation) {
-    case linear:
-      return body.template operator()<linear>();
-    case relu:
-      return body.template operator()<relu>();
-    case leaky_relu:
-      return body.template operator()<leaky_relu>();
-    case elu:
-      return body.template operator()<elu>();
-    case selu:
-      return body.template operator()<selu>();
-    case sigmoid:
-      return body.template operator()<sigmoid>();
-    case tanh:
-      return body.template operator()<tanh>();
-    case softplus:
-      return body.template operator()<softplus>();
-    case exponential:
-      return body.template operator()<exponential>();
-    case unknown:
-      return;  // refused when the call was prepared
-  }
+  if (activation == Activation::linear)
+    body.template operator()<Activation::linear>();
+  else if (activation == Activation::relu)
+    body.template operator()<Activation::relu>();
+  else
+    body.template operator()<Activation::unknown>();
 }
 
 // The activation a call names.

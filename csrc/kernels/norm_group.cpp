@@ -61,7 +61,7 @@ struct GroupNormForward {
         chunk_moments(sums, sums + v.width, x + start, Walk::of(v, unit, all));
       else
         map_rows<T, Activation::linear, true>(y + start, x + start, nullptr, coefficients, coefficients + v.width,
-                                              coefficients + 2 * v.width, T(0), Walk::of(v, unit, all));
+                                              coefficients + 2 * v.width, {}, Walk::of(v, unit, all));
     }
   }
 
@@ -133,7 +133,7 @@ struct GroupNormBackward {
     for (int64_t unit = max(u.first, sums) - sums; unit < u.last - sums; ++unit) {
       const Slopes<T> slopes = Slopes<T>::at(shared + unit / args.x.chunks * stride(args), args.x.width);
       const int64_t start = args.x.start(unit);
-      map_gradients<T, Activation::linear, false>(dx + start, dy + start, x + start, nullptr, slopes, T(0),
+      map_gradients<T, Activation::linear, false>(dx + start, dy + start, x + start, nullptr, slopes, {},
                                                   Walk::of(args.x, unit, {0, args.x.width}));
     }
   }
@@ -156,7 +156,7 @@ struct GroupNormBackward {
       }
       T* const sums = shared + example * stride(args) + (Slopes<T>::kArrays + 2 + unit % v.chunks * 2) * v.width;
       const int64_t start = v.start(unit);
-      chunk_gradients<T, Activation::linear>(sums, sums + v.width, dy + start, x + start, nullptr, center, T(0),
+      chunk_gradients<T, Activation::linear>(sums, sums + v.width, dy + start, x + start, nullptr, center, {},
                                              Walk::of(v, unit, {0, v.width}));
     }
   }
