@@ -18,6 +18,10 @@ namespace {
 
 // ---- One row of outputs ---------------------------------------------------------------------------------------------
 
+// What to ask the memory for ahead of time: of arrays that lie in caches nothing, of what was asked for already
+// outputs.
+enum class Ahead { none, outputs, all };
+
 // What happens to a sum before it is stored.
 template <class T>
 struct Finish {
@@ -38,6 +42,9 @@ struct Walk {
   int64_t x_row, x_tap, x_pixel;
   int64_t w_row, w_tap;
   int64_t y_pixel;
+  int64_t ahead;  // from the row of the first tap to the rows that the next row of outputs will be the first to need
+  int64_t ahead_rows, ahead_pixels, ahead_row, ahead_pixel;
+  int64_t y_ahead;
 };
 
 // P positions side by side, channels [o0, o1), the taps of `rows` and `columns`.
@@ -46,9 +53,15 @@ GEMMULE_INLINE void tile(T* y, const T* x, const T* w, const Walk k, const Range
                          int64_t o1, const Source source, const Finish<T> finish) {
   for (int64_t o = o0; o < o1; o += kLanes<T>) {
     const int64_t n = min(o1 - o, kLanes<T>);
+    const T* const xo = x + source.channel(o);
+    for (int64_t i = 0; i < k.ahead_rows; ++i)
+      for (int64_t j = 0; j < P * k.ahead_pixels; ++j)
+        __builtin_prefetch(xo + k.ahead + i * k.ahead_row + j * k.ahead_pixel, 0, 2);
+    if (k.y_ahead)
+      for (int p = 0; p < P; ++p) __builtin_prefetch(y + o + p * k.y_pixel + k.y_ahead, 1, 2);
     Vec<T> sum[P] = {};
     for (int64_t i = rows.begin; i < rows.end; ++i) {
-      const T* xi = x + source.channel(o) + i * k.x_row + columns.begin * k.x_tap;
+      const T* xi = xo + i * k.x_row + columns.begin * k.x_tap;
       const T* wi = w + o + i * k.w_row + columns.begin * k.w_tap;
       for (int64_t j = columns.begin; j < columns.end; ++j, xi += k.x_tap, wi += k.w_tap) {
         const Vec<T> weight = load_partial(wi, n);
@@ -61,48 +74,118 @@ GEMMULE_INLINE void tile(T* y, const T* x, const T* w, const Walk k, const Range
   }
 }
 
+constexpr int64_t kMostColumns = 32;  // taps of a row for which positions at an edge are taken together
+
+// The same at an edge: `count` <= P positions, from position `first` on; tap j of position p is left out where it lies
+// outside.
+template <int P, class T, class Source>
+void edge_tile(T* y, const T* x, const T* w, const Walk k, const Range rows, const Taps& taps, int64_t first,
+               int64_t count, int64_t o0, int64_t o1, const Source source, const Finish<T> finish) {
+  int64_t inside[kMostColumns];  // bit p of each tap
+  for (int64_t j = 0; j < taps.count; ++j) {
+    inside[j] = 0;
+    for (int64_t p = 0; p < count; ++p) {
+      const int64_t at = taps.origin + (first + p) * taps.pitch + j * taps.step;
+      inside[j] |= static_cast<int64_t>(at >= 0 && at < taps.length) << p;
+    }
+  }
+  for (int64_t o = o0; o < o1; o += kLanes<T>) {
+    const int64_t n = min(o1 - o, kLanes<T>);
+    const T* const xo = x + source.channel(o);
+    Vec<T> sum[P] = {};
+    for (int64_t i = rows.begin; i < rows.end; ++i) {
+      const T* xi = xo + i * k.x_row;
+      const T* wi = w + o + i * k.w_row;
+      for (int64_t j = 0; j < taps.count; ++j, xi += k.x_tap, wi += k.w_tap) {
+        const Vec<T> weight = load_partial(wi, n);
+        const int64_t bits = inside[j];
+#pragma GCC unroll 8
+        for (int p = 0; p < P; ++p)
+          if (bits >> p & 1) sum[p] = fma(source(xi + p * k.x_pixel, n), weight, sum[p]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p)
+      if (p < count) store_partial<T>(y + o + p * k.y_pixel, finish(sum[p], o, n), n);
+  }
+}
+
 // Positions [p0, p1) of a row, channels [o0, o1). x and w point to the first tap of position 0.
 template <class T, class Source>
-void positions(T* y, const T* x, const T* w, const Walk& k, const Range& rows, const Taps& taps, int64_t p0, int64_t p1,
-               int64_t o0, int64_t o1, const Source source, const Finish<T>& finish) {
-  const Range whole = taps.whole(p0, p1), all{0, taps.count};
-  const auto edge = [&](int64_t p) {
-    tile<1>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps.inside(p), o0, o1, source, finish);
-  };
-  for (int64_t p = p0; p < whole.begin; ++p) edge(p);
-  int64_t p = whole.begin;
-  for (; p + 8 <= whole.end; p += 8)
-    tile<8>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, all, o0, o1, source, finish);
-  if (p + 4 <= whole.end) {
-    tile<4>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, all, o0, o1, source, finish);
-    p += 4;
+struct Positions {
+  T* y;
+  const T* x;
+  const T* w;
+  const Walk& k;
+  const Range& rows;
+  const Taps& taps;
+  int64_t o0, o1;
+  const Source source;
+  const Finish<T>& finish;
+
+  void run(int64_t p0, int64_t p1) const {
+    const Range whole = taps.whole(p0, p1);
+    if (whole.end - whole.begin < 4 && taps.count <= kMostColumns) return edge(p0, p1);
+    edge(p0, whole.begin);
+    int64_t p = whole.begin;
+    for (; p + 8 <= whole.end; p += 8) inside<8>(p);
+    if (p + 4 <= whole.end) inside<4>(p), p += 4;
+    if (p + 2 <= whole.end) inside<2>(p), p += 2;
+    if (p < whole.end) inside<1>(p), p += 1;
+    edge(p, p1);
   }
-  if (p + 2 <= whole.end) {
-    tile<2>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, all, o0, o1, source, finish);
-    p += 2;
+
+  template <int P>
+  void inside(int64_t p) const {
+    tile<P>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, Range{0, taps.count}, o0, o1, source, finish);
   }
-  for (; p < p1; ++p) edge(p);
-}
+
+  template <int P>
+  int64_t edge_of(int64_t p, int64_t p1) const {
+    const int64_t count = min(P, p1 - p);
+    edge_tile<P>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps, p, count, o0, o1, source, finish);
+    return p + count;
+  }
+
+  void edge(int64_t p, int64_t p1) const {
+    while (p < p1)
+      if (p + 1 == p1 || taps.count > kMostColumns)
+        tile<1>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps.inside(p), o0, o1, source, finish), ++p;
+      else if (p1 - p <= 4)
+        p = edge_of<4>(p, p1);
+      else
+        p = edge_of<8>(p, p1);
+  }
+};
 
 // A row of outputs: position `row` of `down`, positions [p0, p1) of `across`. `image` is x[n] or dy[n], of `width`
 // pixels of C channels a row.
 template <class T>
 void correlate(T* y, int64_t y_pixel, const T* image, int64_t width, int64_t C, int64_t M, const T* w, int64_t KW,
-               const Taps& down, int64_t row, const Taps& across, int64_t p0, int64_t p1, const Finish<T>& finish) {
+               const Taps& down, int64_t row, const Taps& across, int64_t p0, int64_t p1, const Finish<T>& finish,
+               Ahead ahead) {
   const int64_t O = C * M;
-  const Walk k{down.step * width * C, across.step * C,   across.pitch * C,
-               down.w_step * KW * O,  across.w_step * O, y_pixel};
+  const Walk k{.x_row = down.step * width * C,
+               .x_tap = across.step * C,
+               .x_pixel = across.pitch * C,
+               .w_row = down.w_step * KW * O,
+               .w_tap = across.w_step * O,
+               .y_pixel = y_pixel,
+               .ahead = ((down.count - 1) * down.step + 1) * width * C,
+               .ahead_rows = ahead == Ahead::all ? down.pitch : 0,
+               .ahead_pixels = across.pitch,
+               .ahead_row = width * C,
+               .ahead_pixel = C,
+               .y_ahead = ahead == Ahead::none ? 0 : y_pixel * p1};
   const T* const x = image + ((down.origin + row * down.pitch) * width + across.origin) * C;
   const T* const kernel = w + (down.w_first * KW + across.w_first) * O;
   const Range rows = down.inside(row);
-  const int64_t whole = M == 1 ? O / kLanes<T> * kLanes<T> : 0;
-  if (whole) positions(y, x, kernel, k, rows, across, p0, p1, 0, whole, Same<T>{}, finish);
-  for (int64_t o = whole; o < O; o += kLanes<T>) {
+  if (M == 1 && O % kLanes<T> == 0)
+    return Positions<T, Same<T>>{y, x, kernel, k, rows, across, 0, O, {}, finish}.run(p0, p1);
+  if (M == 1) return Positions<T, Some<T>>{y, x, kernel, k, rows, across, 0, O, {}, finish}.run(p0, p1);
+  for (int64_t o = 0; o < O; o += kLanes<T>) {
     const int64_t end = min(O, o + kLanes<T>);
-    if (M == 1)
-      positions(y, x, kernel, k, rows, across, p0, p1, o, end, First<T>{end - o}, finish);
-    else
-      positions(y, x, kernel, k, rows, across, p0, p1, o, end, Repeated<T>(o, C, M), finish);
+    Positions<T, Repeated<T>>{y, x, kernel, k, rows, across, o, end, Repeated<T>(o, C, M), finish}.run(p0, p1);
   }
 }
 
@@ -134,7 +217,8 @@ struct DepthwiseForward {
     for (int64_t row = u.first; row < u.last; ++row) {
       const T* const image = x + row / s.OH * s.H * s.W * s.C;
       T* const out = y + row * s.OW * s.O();
-      correlate(out, s.O(), image, s.W, s.C, s.M, w, s.KW, s.down(), row % s.OH, s.across(), 0, s.OW, finish);
+      correlate(out, s.O(), image, s.W, s.C, s.M, w, s.KW, s.down(), row % s.OH, s.across(), 0, s.OW, finish,
+                s.far() ? Ahead::all : Ahead::none);
       rest.finish(out, s.O(), 0, s.OW, 0, s.O());
     }
   }
@@ -158,10 +242,12 @@ struct DepthwiseBackwardInput {
       const int64_t h = row % s.H + s.PT;
       const Taps down = Taps::back(h % s.SH, s.KH, s.SH, s.DH, s.OH);
       for (int64_t r = 0; r < s.SW; ++r) {  // pixels with (w + PL) % SW == r
+        const Ahead inputs = r == 0 && h % s.SH == 0 ? Ahead::all : Ahead::outputs;
+        const Ahead ahead = s.far() ? inputs : Ahead::none;
         const Taps across = Taps::back(r, s.KW, s.SW, s.DW, s.OW);
         const int64_t p0 = ceil_div(max(s.PL - r, 0), s.SW), p1 = ceil_div(max(s.W + s.PL - r, 0), s.SW);
         T* const at = each + (r - s.PL) * s.O();
-        correlate(at, s.SW * s.O(), image, s.OW, s.O(), 1, w, s.KW, down, h / s.SH, across, p0, p1, Finish<T>{});
+        correlate(at, s.SW * s.O(), image, s.OW, s.O(), 1, w, s.KW, down, h / s.SH, across, p0, p1, Finish<T>{}, ahead);
       }
       if (s.M > 1) fold(out, each, s.W * s.C, s.M);
     }

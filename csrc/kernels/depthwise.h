@@ -40,6 +40,8 @@ struct Taps {
   }
 };
 
+constexpr int64_t kNear = 1 << 18;  // elements that caches hold
+
 struct DepthwiseShape {
   int64_t N, H, W, C, M;
   int64_t OH, OW;
@@ -74,6 +76,7 @@ struct DepthwiseShape {
   }
 
   int64_t O() const { return C * M; }
+  bool far() const { return N * (H * W * C + OH * OW * O()) > kNear; }
   Taps down() const { return {KH, -PT, SH, DH, H, 0, 1}; }
   Taps across() const { return {KW, -PL, SW, DW, W, 0, 1}; }
   double cost(int64_t bytes) const {
@@ -91,12 +94,11 @@ struct Same {
   GEMMULE_INLINE Vec<T> operator()(const T* p, int64_t) const { return load(p); }
 };
 
-// The same, but fewer of them than lanes.
+// The same, of which the last vector may have fewer than lanes.
 template <class T>
-struct First {
-  int64_t lanes;
+struct Some {
   int64_t channel(int64_t o) const { return o; }
-  GEMMULE_INLINE Vec<T> operator()(const T* p, int64_t) const { return load_partial(p, lanes); }
+  GEMMULE_INLINE Vec<T> operator()(const T* p, int64_t n) const { return load_partial(p, n); }
 };
 
 // Each channel M times, for the output channels from `o` on.
@@ -160,15 +162,22 @@ struct DepthwiseBackwardWeights {
       const int64_t chunk = unit / args.blocks(), o0 = unit % args.blocks() * kBlock, o1 = min(s.O(), o0 + kBlock);
       const Range rows{chunk * args.chunk, min(s.N * s.OH, (chunk + 1) * args.chunk)};
       T* const out = partial + chunk * args.size();
-      for (int64_t o = o0; o < o1; o += kLanes<T>) {
-        const int64_t n = min(o1 - o, kLanes<T>);
-        if (s.M > 1)
-          channels(out + o, x, dy + o, args, rows, o, n, Repeated<T>(o, s.C, s.M));
-        else if (n == kLanes<T>)
-          channels(out + o, x, dy + o, args, rows, o, n, Same<T>{});
-        else
-          channels(out + o, x, dy + o, args, rows, o, n, First<T>{n});
-      }
+      for (int64_t row = rows.begin; row < max(rows.end, 1); row += args.group)
+        sum_group(out, x, dy, args, {row, min(rows.end, row + args.group)}, {o0, o1}, row == rows.begin);
+    }
+  }
+
+  // What a group of rows adds to channels [block.begin, block.end).
+  static void sum_group(T* out, const T* x, const T* dy, const Args& args, Range group, Range block, bool first) {
+    const DepthwiseShape& s = args.s;
+    for (int64_t o = block.begin; o < block.end; o += kLanes<T>) {
+      const int64_t n = min(block.end - o, kLanes<T>);
+      if (s.M > 1)
+        channels(out + o, x, dy + o, args, group, o, n, Repeated<T>(o, s.C, s.M), first);
+      else if (n == kLanes<T>)
+        channels(out + o, x, dy + o, args, group, o, n, Same<T>{}, first);
+      else
+        channels(out + o, x, dy + o, args, group, o, n, Some<T>{}, first);
     }
   }
 
@@ -185,32 +194,28 @@ struct DepthwiseBackwardWeights {
     if (range.end > border) add(db, {max(range.begin, border) - border, range.end - border}, border);
   }
 
-  // The sums over `rows` for a vector of channels, group by group.
+  // The same for a vector of channels.
   template <class Source>
-  static void channels(T* out, const T* x, const T* dy, const Args& args, Range rows, int64_t o, int64_t n,
-                       const Source source) {
+  static void channels(T* out, const T* x, const T* dy, const Args& args, Range group, int64_t o, int64_t n,
+                       const Source source, bool first) {
     const DepthwiseShape& s = args.s;
-    for (int64_t row = rows.begin; row < max(rows.end, 1); row += args.group) {
-      const Range group{row, min(rows.end, row + args.group)};
-      const bool first = row == rows.begin;
-      for (int64_t kh = 0; kh < s.KH * args.has_dw; ++kh)
-        for (int64_t kw = 0; kw < s.KW;) {
-          T* const at = out + (kh * s.KW + kw) * s.O();
-          const int64_t left = s.KW - kw;
-          if (left >= 7)
-            taps<7>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 7;
-          else if (left >= 5)
-            taps<5>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 5;
-          else if (left >= 3)
-            taps<3>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 3;
-          else
-            taps<1>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 1;
-        }
-      if (args.has_db) {
-        Vec<T> sum{};
-        for (int64_t p = group.begin * s.OW; p < group.end * s.OW; ++p) sum += load_partial(dy + p * s.O(), n);
-        put(out + args.taps() * s.O(), sum, n, first);
+    for (int64_t kh = 0; kh < s.KH * args.has_dw; ++kh)
+      for (int64_t kw = 0; kw < s.KW;) {
+        T* const at = out + (kh * s.KW + kw) * s.O();
+        const int64_t left = s.KW - kw;
+        if (left >= 7)
+          taps<7>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 7;
+        else if (left >= 5)
+          taps<5>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 5;
+        else if (left >= 3)
+          taps<3>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 3;
+        else
+          taps<1>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 1;
       }
+    if (args.has_db) {
+      Vec<T> sum{};
+      for (int64_t p = group.begin * s.OW; p < group.end * s.OW; ++p) sum += load_partial(dy + p * s.O(), n);
+      put(out + args.taps() * s.O(), sum, n, first);
     }
   }
 
@@ -222,7 +227,11 @@ struct DepthwiseBackwardWeights {
   template <int K, class Source>
   static void taps(T* out, const T* x, const T* dy, const DepthwiseShape& s, Range rows, int64_t kh, int64_t kw,
                    int64_t o, int64_t n, const Source source, bool first) {
-    const int64_t x_tap = s.DW * s.C, x_pixel = s.SW * s.C, O = s.O(), H = s.H, OH = s.OH, OW = s.OW;
+    const int64_t O = s.O();
+    // Pixels whose next vector of channels is asked for ahead of time: it is what comes after this pass.
+    const int64_t ahead =
+        (kh == 0 || kh == s.KH - 1) && kw == 0 && (o + kLanes<T>) % kBlock && o + kLanes<T> < O ? 2 * s.SW : 0;
+    const int64_t x_tap = s.DW * s.C, x_pixel = s.SW * s.C, H = s.H, OH = s.OH, OW = s.OW;
     const Taps down = s.down(), across{K, kw * s.DW - s.PL, s.SW, s.DW, s.W, 0, 1};
     const Range whole = across.whole(0, OW);
     Vec<T> sum[K] = {}, other[K] = {};  // two chains: one alone would wait for itself
@@ -241,6 +250,8 @@ struct DepthwiseBackwardWeights {
       for (int64_t p = 0; p < whole.begin; ++p) edge(p);
       int64_t p = whole.begin;
       for (; p + 2 <= whole.end; p += 2) {
+        for (int64_t i = 0; i < ahead; ++i) __builtin_prefetch(pixels + p * x_pixel + i * s.C + kLanes<T>, 0, 2);
+        for (int64_t i = 0; i < min(ahead, 2); ++i) __builtin_prefetch(gradients + (p + i) * O + kLanes<T>, 0, 2);
         const Vec<T> d = load_partial(gradients + p * O, n), e = load_partial(gradients + (p + 1) * O, n);
 #pragma GCC unroll 7
         for (int k = 0; k < K; ++k) {

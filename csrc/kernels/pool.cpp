@@ -16,6 +16,7 @@ namespace gemmule::GEMMULE_ISA {
 namespace {
 
 constexpr int64_t kUnitElements = 16384;  // a unit is a row, or so much of a long one
+constexpr int64_t kNear = 1 << 18;        // elements that caches hold
 
 struct PoolShape {
   int64_t N, H, W, C;
@@ -49,6 +50,7 @@ struct PoolShape {
             pool[0] * pool[1] > 256};
   }
 
+  bool far() const { return N * (H * W + OH * OW) * C > kNear; }
   int64_t x_blocks() const { return ceil_div(W, columns); }
   int64_t y_blocks() const { return ceil_div(OW, columns); }
   double x_size() const { return static_cast<double>(N * H * W) * C; }
@@ -116,9 +118,10 @@ struct Mean {
 struct Taps {
   int64_t kh0, kh1, kw0, kw1;
   int64_t pitch, step;  // from one row of x to the next, from one pixel to the next
-  int64_t KW;
-  double share;  // of an element in the mean
-  int64_t ahead, ahead_rows, ahead_pixels;
+  int64_t KH, KW;
+  double share;                      // of an element in the mean
+  int64_t ahead_rows, ahead_pixels;  // what the next windows below are the first to look at is asked for ahead of time
+  int64_t y_pitch;
 };
 
 // The lanes of kLanes / C pixels at a distance of two, among those of two vectors.
@@ -142,7 +145,10 @@ GEMMULE_INLINE void windows(T* y, Index* index, const T* x, const Taps taps, int
     for (int64_t p = 0; p < taps.ahead_pixels; ++p)
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v)
-        __builtin_prefetch(x + taps.ahead + r * taps.pitch + p * taps.step + v * kLanes<T>, 0, 2);
+        __builtin_prefetch(x + (taps.KH + r) * taps.pitch + p * taps.step + v * kLanes<T>, 0, 2);
+  if (taps.ahead_rows)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) __builtin_prefetch(y + taps.y_pitch + v * kLanes<T>, 1, 2);
   Op op[V];
 #pragma GCC unroll 4  // here and below, or GCC leaves the accumulators in memory
   for (int v = 0; v < V; ++v) op[v].start(taps.kh0 * taps.KW + taps.kw0);
@@ -202,8 +208,18 @@ struct Forward {
 
   void row(int64_t oh, int64_t ow0, int64_t ow1) const {
     const int64_t top = oh * s.SH - s.PT;
-    Taps taps{max(0, -top),     min(s.KH, s.H - top),           0,   s.KW, s.W * s.C, s.C, s.KW, 0,
-              s.KH * s.W * s.C, s.x_size() > 250000 ? s.SH : 0, s.SW};
+    Taps taps{.kh0 = max(0, -top),
+              .kh1 = min(s.KH, s.H - top),
+              .kw0 = 0,
+              .kw1 = s.KW,
+              .pitch = s.W * s.C,
+              .step = s.C,
+              .KH = s.KH,
+              .KW = s.KW,
+              .share = 0,
+              .ahead_rows = s.far() ? s.SH : 0,
+              .ahead_pixels = s.SW,
+              .y_pitch = s.OW * s.C};
     const T* const x = image + (top * s.W - s.PL) * s.C;  // where the first window begins, perhaps outside
     const int64_t first = min(max(ceil_div(s.PL, s.SW), ow0), ow1);
     const int64_t last = min(max(floor_div(s.W - s.KW + s.PL, s.SW) + 1, first), ow1);
@@ -260,6 +276,10 @@ struct FromLargest {
   static GEMMULE_INLINE Mask<T> moved(Mask<T> place, Mask<T> lanes) {
     return reinterpret_cast<Mask<T>>(permute<T>(reinterpret_cast<Vec<T>>(place), lanes));
   }
+  GEMMULE_INLINE void ask(int64_t at) const {
+    __builtin_prefetch(dy + at, 0, 2);
+    __builtin_prefetch(index + at, 0, 2);
+  }
   static T share(int64_t) { return 0; }
 };
 
@@ -273,6 +293,7 @@ struct FromMean {
   GEMMULE_INLINE Vec<T> gradient(int64_t at, int64_t n, T share) const { return load_partial(dy + at, n) * share; }
   static GEMMULE_INLINE Vec<T> chosen(Vec<T> dy, Nothing, Mask<T>) { return dy; }
   static GEMMULE_INLINE Nothing moved(Nothing, Mask<T>) { return {}; }
+  GEMMULE_INLINE void ask(int64_t at) const { __builtin_prefetch(dy + at, 0, 2); }
   static T share(int64_t elements) { return T(1) / static_cast<T>(elements); }
 };
 
@@ -308,6 +329,7 @@ struct Backward {
   int64_t h;
   Reach rows;  // windows with this row of the image in them
   T whole;     // the share of an element of a window that lies inside the image
+  bool far;    // whether to ask for what the next row needs ahead of time
 
   static GEMMULE_INLINE Mask<T> numbers(int64_t number) { return Mask<T>{} + static_cast<Int>(number); }
 
@@ -355,6 +377,11 @@ struct Backward {
   template <int kStep, int kWidth>
   GEMMULE_INLINE void gathered(T* at, int64_t ow, int64_t first, int64_t i, int64_t n) const {
     const int64_t width = kWidth ? kWidth : s.KW, step = kWidth ? kStep : s.SW;
+    if (far) {
+      from.ask((rows.last * s.OW + ow) * s.C + i);
+#pragma GCC unroll 3
+      for (int64_t k = 0; k < kStep; ++k) __builtin_prefetch(at + (s.W + k) * s.C, 1, 2);
+    }
     Vec<T> sum[kStep] = {};
     for (int64_t oh = rows.first; oh < rows.last; ++oh) {
       const T part = share(oh);
@@ -429,12 +456,13 @@ template <class T, class From, class OfImage>
 void pool_backward(T* dx, const PoolShape& s, const Units& u, const OfImage& of_image) {
   const int64_t blocks = s.x_blocks();
   const T whole = From::share(s.KH * s.KW);
+  const bool far = s.far();
   const Spread<T> spread = Spread<T>::of(s);
   for (int64_t unit = u.first; unit < u.last; ++unit) {
     const int64_t row = unit / blocks, h = row % s.H, w = unit % blocks * s.columns;
     const From from = of_image(row / s.H * s.OH * s.OW * s.C);
     const Reach rows = Reach::of(h + s.PT, s.KH, s.SH, s.OH);
-    const Backward<T, From> backward{s, spread, from, dx + row * s.W * s.C, h, rows, whole};
+    const Backward<T, From> backward{s, spread, from, dx + row * s.W * s.C, h, rows, whole, far};
     backward.row(w, min(s.W, w + s.columns));
   }
 }
