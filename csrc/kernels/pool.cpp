@@ -61,6 +61,33 @@ struct PoolShape {
 // The first index of windows that start at or behind `from`, and so on: divisions of possibly negative numbers.
 constexpr int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
 
+// Windows [first, last) of one direction.
+struct Reach {
+  int64_t first, last;
+
+  // Those that element `at` lies in, counted from the beginning of the padding.
+  static Reach around(int64_t at, int64_t K, int64_t S, int64_t windows) {
+    return {max(0, ceil_div(max(at - K + 1, 0), S)), min(windows, at / S + 1)};
+  }
+
+  // Those that lie inside an image of `length`.
+  static Reach inside(int64_t padding, int64_t K, int64_t S, int64_t length) {
+    return {ceil_div(padding, S), floor_div(length - K + padding, S) + 1};
+  }
+};
+
+// Calls body(image, row, block) for each unit: a block of a row of an image.
+template <class Body>
+GEMMULE_INLINE void for_each_row(const Units& u, int64_t blocks, int64_t rows, const Body& body) {
+  int64_t block = u.first % blocks, row = u.first / blocks % rows, image = u.first / blocks / rows;
+  for (int64_t unit = u.first; unit < u.last; ++unit) {
+    body(image, row, block);
+    if (++block < blocks) continue;
+    block = 0;
+    if (++row == rows) row = 0, ++image;
+  }
+}
+
 // ---- What happens in a window ---------------------------------------------------------------------------------------
 
 template <class T>
@@ -68,10 +95,7 @@ struct Largest {
   Vec<T> best;
 
   GEMMULE_INLINE void start(int64_t) { best = splat(-static_cast<T>(__builtin_inf())); }
-  GEMMULE_INLINE void take(Vec<T> v, int64_t) {
-    const Vec<T> larger = v > best ? v : best;  // keeps a NaN of `best`
-    best = v != v ? v : larger;
-  }
+  GEMMULE_INLINE void take(Vec<T> v, int64_t) { best = v != v ? v : larger<T>(v, best); }
   template <class Index>
   GEMMULE_INLINE void finish(T* y, Index*, int64_t n, T) const {
     store_partial<T>(y, best, n);
@@ -90,7 +114,7 @@ struct LargestPlace {
   }
   GEMMULE_INLINE void take(Vec<T> v, int64_t number) {
     const Mask<T> better = ~(v <= best) & (best == best);
-    best = better ? v : best;
+    best = v != v ? v : larger<T>(v, best);  // does not wait for the comparisons
     place = better ? Mask<T>{} + static_cast<typename IntOf<T>::type>(number) : place;
   }
   template <class Index>
@@ -138,7 +162,7 @@ Mask<T> every_other_pixel(int64_t C) {
 }
 
 // V vectors of windows that lie V·kLanes elements beside each other; the last one has n lanes. kWidth is the width of
-// the windows when it is known, else 0. The arguments are copies, because what is written could be `taps` otherwise.
+// the windows when it is known, else 0.
 template <int V, int kWidth, class Op, class T, class Index, class Load>
 GEMMULE_INLINE void windows(T* y, Index* index, const T* x, const Taps taps, int64_t n, const Load& load) {
   for (int64_t r = 0; r < taps.ahead_rows; ++r)
@@ -185,11 +209,13 @@ struct Forward {
   T* y;            // y[n, oh]
   Index* index;
   Mask<T> lanes;  // every other pixel
+  Reach whole;    // windows that lie inside
 
   // `count` windows, all columns of which lie inside the image; x is where the first one begins.
   template <int kWidth>
-  __attribute__((noinline)) static void inside(T* y, Index* index, const T* x, const Taps taps, int64_t count,
+  __attribute__((noinline)) static void inside(T* y, Index* index, const T* x, const Taps& given, int64_t count,
                                                int64_t SW, Mask<T> lanes) {
+    const Taps taps = given;  // a copy, because what is written could be `given` for all the compiler knows
     const int64_t C = taps.step;
     if (SW == 1) return neighbours<kWidth, Op>(y, index, x, taps, count * C);
     if (!kPermutes<T> || SW != 2 || 2 * C > kLanes<T>) {
@@ -206,25 +232,17 @@ struct Forward {
     }
   }
 
-  void row(int64_t oh, int64_t ow0, int64_t ow1) const {
+  // Windows [ow0, ow1) of row oh; `taps` are those of windows inside the image.
+  void row(int64_t oh, int64_t ow0, int64_t ow1, Taps taps) const {
     const int64_t top = oh * s.SH - s.PT;
-    Taps taps{.kh0 = max(0, -top),
-              .kh1 = min(s.KH, s.H - top),
-              .kw0 = 0,
-              .kw1 = s.KW,
-              .pitch = s.W * s.C,
-              .step = s.C,
-              .KH = s.KH,
-              .KW = s.KW,
-              .share = 0,
-              .ahead_rows = s.far() ? s.SH : 0,
-              .ahead_pixels = s.SW,
-              .y_pitch = s.OW * s.C};
+    if (top < 0 || top + s.KH > s.H) {
+      taps.kh0 = max(0, -top);
+      taps.kh1 = min(s.KH, s.H - top);
+      taps.share = 1.0 / static_cast<double>((taps.kh1 - taps.kh0) * s.KW);
+    }
     const T* const x = image + (top * s.W - s.PL) * s.C;  // where the first window begins, perhaps outside
-    const int64_t first = min(max(ceil_div(s.PL, s.SW), ow0), ow1);
-    const int64_t last = min(max(floor_div(s.W - s.KW + s.PL, s.SW) + 1, first), ow1);
+    const int64_t first = min(max(whole.first, ow0), ow1), last = min(max(whole.last, first), ow1);
     for (int64_t ow = ow0; ow < first; ++ow) clipped(ow, x, taps);
-    taps.share = 1.0 / static_cast<double>((taps.kh1 - taps.kh0) * s.KW);
     const auto kernel = s.KW == 2 ? inside<2> : s.KW == 3 ? inside<3> : inside<0>;
     if (first < last)
       kernel(y + first * s.C, index + first * s.C, x + first * s.SW * s.C, taps, last - first, s.SW, lanes);
@@ -244,23 +262,27 @@ template <class T, class Op, class Index>
 void pool_forward(T* y, Index* index, const T* x, const PoolShape& s, const Units& u) {
   const int64_t blocks = s.y_blocks();
   const Mask<T> lanes = 2 * s.C <= kLanes<T> ? every_other_pixel<T>(s.C) : Mask<T>{};
-  for (int64_t unit = u.first; unit < u.last; ++unit) {
-    const int64_t row = unit / blocks, n = row / s.OH, ow = unit % blocks * s.columns, at = row * s.OW * s.C;
-    const Forward<T, Op, Index> forward{s, x + n * s.H * s.W * s.C, y + at, index + at, lanes};
-    forward.row(row % s.OH, ow, min(s.OW, ow + s.columns));
-  }
+  const Reach whole = Reach::inside(s.PL, s.KW, s.SW, s.W);
+  const Taps taps{.kh0 = 0,
+                  .kh1 = s.KH,
+                  .kw0 = 0,
+                  .kw1 = s.KW,
+                  .pitch = s.W * s.C,
+                  .step = s.C,
+                  .KH = s.KH,
+                  .KW = s.KW,
+                  .share = 1.0 / static_cast<double>(s.KH * s.KW),
+                  .ahead_rows = s.far() ? s.SH : 0,
+                  .ahead_pixels = s.SW,
+                  .y_pitch = s.OW * s.C};
+  for_each_row(u, blocks, s.OH, [&](int64_t n, int64_t oh, int64_t block) {
+    const int64_t at = (n * s.OH + oh) * s.OW * s.C, ow = block * s.columns;
+    const Forward<T, Op, Index> forward{s, x + n * s.H * s.W * s.C, y + at, index + at, lanes, whole};
+    forward.row(oh, ow, min(s.OW, ow + s.columns), taps);
+  });
 }
 
 // ---- Backward -------------------------------------------------------------------------------------------------------
-
-// Which windows an element of dx lies in: window oh has it as its tap `tap`.
-struct Reach {
-  int64_t first, last;  // windows [first, last)
-
-  static Reach of(int64_t at, int64_t K, int64_t S, int64_t windows) {
-    return {max(0, ceil_div(max(at - K + 1, 0), S)), min(windows, at / S + 1)};
-  }
-};
 
 // dy where a window's largest element is this one.
 template <class T, class Index>
@@ -327,9 +349,11 @@ struct Backward {
   const From& from;
   T* dx;  // dx[n, h]
   int64_t h;
-  Reach rows;  // windows with this row of the image in them
-  T whole;     // the share of an element of a window that lies inside the image
-  bool far;    // whether to ask for what the next row needs ahead of time
+  Reach rows;    // windows with this row of the image in them
+  Reach within;  // windows from which, and from those before them, several pixels gather alike
+  T whole;       // the share of an element of a window that lies inside the image
+  bool level;    // whether all rows of the windows of `rows` lie inside the image
+  bool far;      // whether to ask for what the next row needs ahead of time
 
   static GEMMULE_INLINE Mask<T> numbers(int64_t number) { return Mask<T>{} + static_cast<Int>(number); }
 
@@ -343,14 +367,13 @@ struct Backward {
     return min(s.KW, s.W - left) - max(0, -left);
   }
   T share(int64_t oh) const {  // in windows whose columns all lie inside
-    const int64_t count = height(oh);
-    return count == s.KH ? whole : From::share(count * s.KW);
+    return level ? whole : From::share(height(oh) * s.KW);
   }
 
   // Pixels at the edges, one by one.
   void pixels(int64_t w0, int64_t w1) const {
     for (int64_t w = w0; w < w1; ++w) {
-      const Reach columns = Reach::of(w + s.PL, s.KW, s.SW, s.OW);
+      const Reach columns = Reach::around(w + s.PL, s.KW, s.SW, s.OW);
       for (int64_t i = 0; i < s.C; i += kLanes<T>) {
         const int64_t left = min(s.C - i, kLanes<T>);
         Vec<T> sum{};
@@ -441,10 +464,8 @@ struct Backward {
   }
 
   void row(int64_t w0, int64_t w1) const {
-    const int64_t overlap = ceil_div(s.KW, s.SW) - 1;
-    const int64_t whole_windows = min(s.OW, floor_div(s.W - s.KW + s.PL, s.SW) + 1);
-    const int64_t begin = max(ceil_div(s.PL, s.SW) + overlap, ceil_div(w0 + s.PL, s.SW));
-    const int64_t end = min(min(whole_windows, floor_div(w1 + s.PL, s.SW)), floor_div(s.W + s.PL, s.SW));
+    const int64_t begin = w0 == 0 ? within.first : max(within.first, ceil_div(w0 + s.PL, s.SW));
+    const int64_t end = w1 == s.W ? within.last : min(within.last, floor_div(w1 + s.PL, s.SW));
     if (begin >= end) return pixels(w0, w1);
     pixels(w0, begin * s.SW - s.PL);
     inside(begin, end);
@@ -454,17 +475,20 @@ struct Backward {
 
 template <class T, class From, class OfImage>
 void pool_backward(T* dx, const PoolShape& s, const Units& u, const OfImage& of_image) {
-  const int64_t blocks = s.x_blocks();
   const T whole = From::share(s.KH * s.KW);
   const bool far = s.far();
   const Spread<T> spread = Spread<T>::of(s);
-  for (int64_t unit = u.first; unit < u.last; ++unit) {
-    const int64_t row = unit / blocks, h = row % s.H, w = unit % blocks * s.columns;
-    const From from = of_image(row / s.H * s.OH * s.OW * s.C);
-    const Reach rows = Reach::of(h + s.PT, s.KH, s.SH, s.OH);
-    const Backward<T, From> backward{s, spread, from, dx + row * s.W * s.C, h, rows, whole, far};
-    backward.row(w, min(s.W, w + s.columns));
-  }
+  // Windows that begin with SW pixels inside and, like those that overlap them from the left, look at no padding.
+  const Reach inside = Reach::inside(s.PL, s.KW, s.SW, s.W);
+  const Reach within{inside.first + ceil_div(s.KW, s.SW) - 1, min(min(inside.last, s.OW), floor_div(s.W + s.PL, s.SW))};
+  for_each_row(u, s.x_blocks(), s.H, [&](int64_t n, int64_t h, int64_t block) {
+    const From from = of_image(n * s.OH * s.OW * s.C);
+    const Reach rows = Reach::around(h + s.PT, s.KH, s.SH, s.OH);
+    const bool level = rows.first * s.SH >= s.PT && (rows.last - 1) * s.SH - s.PT + s.KH <= s.H;
+    T* const row = dx + (n * s.H + h) * s.W * s.C;
+    const Backward<T, From> backward{s, spread, from, row, h, rows, within, whole, level, far};
+    backward.row(block * s.columns, min(s.W, (block + 1) * s.columns));
+  });
 }
 
 // ---- Kernels --------------------------------------------------------------------------------------------------------

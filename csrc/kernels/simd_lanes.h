@@ -41,6 +41,29 @@ GEMMULE_INLINE Vec<float> permute<float>(Vec<float> v, Mask<float> index) {
 template <class T>
 constexpr bool kPermutes = sizeof(T) == 4 && kVectorBytes >= 32;
 
+// The larger of two, b where one of them is NaN: one instruction, which the compiler does not find where it could.
+template <class T>
+GEMMULE_INLINE Vec<T> larger(Vec<T> a, Vec<T> b) {
+  return a > b ? a : b;
+}
+#if defined(__AVX512F__)
+template <>
+GEMMULE_INLINE Vec<float> larger<float>(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(
+      _mm512_maskz_max_ps(0xffff, reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+}
+#elif defined(__AVX2__)
+template <>
+GEMMULE_INLINE Vec<float> larger<float>(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(_mm256_max_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+}
+#elif defined(__SSE2__)
+template <>
+GEMMULE_INLINE Vec<float> larger<float>(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(_mm_max_ps(reinterpret_cast<__m128>(a), reinterpret_cast<__m128>(b)));
+}
+#endif
+
 // Whole numbers of any width, one for each lane: the first n lanes, the others zero.
 template <class T, class I>
 GEMMULE_INLINE Mask<T> load_indices(const I* p, int64_t n) {
