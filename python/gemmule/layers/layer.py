@@ -19,9 +19,11 @@ from gemmule.layers.structure import (
     attributes_of,
     batch_shapes,
     count_elements,
-    leaves,
+    distinct,
+    is_data,
     map_shapes,
     map_tensors,
+    shapes_or_none,
     standardize_shape,
     unique,
 )
@@ -199,16 +201,16 @@ class Layer:
         _calls.depth += 1
         try:
             with layer_scope(self._name):
-                args = tuple([map_tensors(self._convert, arg) if _is_data(arg) else arg for arg in args])
-                kwargs = {k: map_tensors(self._convert, v) if _is_data(v) else v for k, v in kwargs.items()}
+                args = tuple([map_tensors(self._convert, arg) if is_data(arg) else arg for arg in args])
+                kwargs = {k: map_tensors(self._convert, v) if is_data(v) else v for k, v in kwargs.items()}
                 inputs = args[0] if args else next(iter(kwargs.values()), None)
-                if args and not _is_data(inputs):
+                if args and not is_data(inputs):
                     raise TypeError(
                         f'Layer "{self.name}" was called on something that is no tensor, array or list of numbers.'
                         f"{received(inputs=inputs)}"
                     )
                 if not self._built:
-                    self._prepare_weights(_shapes_or_none(inputs))
+                    self._prepare_weights(shapes_or_none(inputs))
                 if position is not None:
                     kwargs["training"] = resolved
                 outputs = self.call(*args, **kwargs)
@@ -249,7 +251,7 @@ class Layer:
         if outputs is None:
             raise ValueError(f'Layer "{self.name}" returned None. Return the outputs from {type(self).__name__}.call.')
         self._built = True
-        self._input_shape, self._output_shape = _shapes_or_none(inputs), _shapes_or_none(outputs)
+        self._input_shape, self._output_shape = shapes_or_none(inputs), shapes_or_none(outputs)
 
     @property
     def built(self) -> bool:
@@ -380,7 +382,7 @@ class Layer:
         held = list(attributes_of(self, (Variable,), self._untracked))
         labels = {id(variable): label for label, variable in reversed(held)}
         variables = unique([*self._own_weights, *(variable for _, variable in held)])
-        return _distinct([(labels.get(id(variable), variable.name), variable) for variable in variables])
+        return distinct([(labels.get(id(variable), variable.name), variable) for variable in variables])
 
     def _children(self) -> list[tuple[str, Layer]]:
         """The direct sublayers, each once, labelled by the attributes that hold them."""
@@ -541,16 +543,6 @@ def _counted_build(build: Callable[..., None]) -> Callable[..., None]:
 Layer.build = _counted_build(Layer.build)  # type: ignore[method-assign]
 
 
-def _is_data(argument: Any) -> bool:
-    """Whether an argument of a call is a tensor, an array, a data frame or a structure of them."""
-    return isinstance(argument, (Tensor, list, tuple, dict)) or hasattr(argument, "__array__")
-
-
-def _shapes_or_none(structure: Any) -> Any:
-    tensors = all(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves(structure))
-    return batch_shapes(structure) if tensors else None
-
-
 def _float_dtype(dtype: Any) -> str:
     name = standardize_dtype(dtype) if dtype is not None else floatx()
     if name not in FLOATS:
@@ -564,13 +556,3 @@ def _example_shape(input_shape: Any, input_dim: Any) -> Shape | None:
     if input_shape is None:
         return None
     return standardize_shape((input_shape,) if isinstance(input_shape, int) else input_shape)
-
-
-def _distinct(pairs: list[tuple[str, Variable]]) -> list[tuple[str, Variable]]:
-    """Numbers equal labels: `weight`, `weight_1`."""
-    used: dict[str, int] = {}
-    result = []
-    for label, variable in pairs:
-        count = used[label] = used.get(label, -1) + 1
-        result.append((f"{label}_{count}" if count else label, variable))
-    return result

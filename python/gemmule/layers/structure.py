@@ -110,3 +110,24 @@ def unique(objects: Any) -> list[Any]:
 def count_elements(variables: list[Variable]) -> int:
     """Numbers held by variables."""
     return sum(variable.size for variable in variables)
+
+
+def is_data(argument: Any) -> bool:
+    """Whether an argument of a call is a tensor, an array, a data frame or a structure of them."""
+    return isinstance(argument, (Tensor, list, tuple, dict)) or hasattr(argument, "__array__")
+
+
+def shapes_or_none(structure: Any) -> Any:
+    """The shapes of a structure of tensors and arrays, `None` for the batch; `None` if it holds anything else."""
+    tensors = all(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves(structure))
+    return batch_shapes(structure) if tensors else None
+
+
+def distinct(pairs: list[tuple[str, Variable]]) -> list[tuple[str, Variable]]:
+    """Numbers equal labels: `weight`, `weight_1`."""
+    used: dict[str, int] = {}
+    result = []
+    for label, variable in pairs:
+        count = used[label] = used.get(label, -1) + 1
+        result.append((f"{label}_{count}" if count else label, variable))
+    return result
