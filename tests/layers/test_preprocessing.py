@@ -110,6 +110,10 @@ def test_constant_features_give_zeros() -> None:
         (lambda: SpatialDropout2D(0.5, name="s")(X, training=True), ValueError,
          'spatial_dropout (layer "s"): the input must have 4 dimensions, (batch, height, width, channels). '
          "Received: input_shape=(1000, 4, 3)."),
+        (lambda: Normalization(axis=1.5, name="n")(X), ValueError,
+         'normalization (layer "n"): axis must be integers from -3 to 2. Received: axis=(1.5,).'),
+        (lambda: Lambda(gm.ops.tanh, arguments=3, name="f"), TypeError,
+         'lambda (layer "f"): arguments must be a dict of keyword arguments. Received: arguments=3.'),
         (lambda: Lambda("tanh", name="f"), TypeError,
          'lambda (layer "f"): function must be callable. Received: function=\'tanh\'.'),
         (lambda: Lambda(gm.ops.tanh, name="f").get_config(), NotImplementedError,

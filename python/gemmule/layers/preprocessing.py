@@ -95,7 +95,8 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = () if axis is None else tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+        self.axis = tuple(int(a) if isinstance(a, np.integer) else a for a in axes)
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
             raise ValueError(
                 f'normalization (layer "{self.name}"): mean and variance belong together and have the same shape.'

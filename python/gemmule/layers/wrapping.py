@@ -54,6 +54,11 @@ class Lambda(Layer):
                 f'lambda (layer "{self.name}"): output_shape must be the shape of one example, or a function.'
                 f"{received(output_shape=output_shape)}"
             )
+        if arguments is not None and not isinstance(arguments, Mapping):
+            raise TypeError(
+                f'lambda (layer "{self.name}"): arguments must be a dict of keyword arguments.'
+                f"{received(arguments=arguments)}"
+            )
         self.function = function
         self.arguments = dict(arguments or {})
         self._shape_of_result = output_shape
