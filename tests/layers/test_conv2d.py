@@ -31,6 +31,8 @@ def case(name: str, call: Callable[[], object], message: str, error: type[Except
              'conv2d (layer "c"): kernel_size must be a positive integer, or 2 of them. Received: kernel_size=(3, 0).'),
         case("kernel-size-1d", lambda: Conv1D(4, (3, 3), name="c"),
              'conv1d (layer "c"): kernel_size must be a positive integer. Received: kernel_size=(3, 3).'),
+        case("strides-huge", lambda: Conv2D(4, 3, strides=2**70, name="c"),
+             'conv2d (layer "c"): strides must not be above 2,147,483,647. Received: strides=1180591620717411303424.'),
         case("strides", lambda: DepthwiseConv2D(3, strides=-1, name="c"),
              'depthwise_conv2d (layer "c"): strides must be a positive integer, or 2 of them. Received: strides=-1.'),
         case("strides-and-dilation", lambda: SeparableConv2D(4, 3, strides=2, dilation_rate=2, name="c"),

@@ -83,6 +83,22 @@ def test_sublayers_and_variables_are_found_in_attributes_lists_and_dicts():
     assert len(block.weights) == 12
 
 
+def test_a_layer_cannot_be_a_part_of_itself():
+    block, outer = Block(), Block()
+    outer.inner = block
+    for inside in (outer, block):
+        with pytest.raises(
+            ValueError,
+            match=exactly(
+                f'Layer "{inside.name}" cannot hold layer "{outer.name}" as its attribute \'whole\': it would be a '
+                "part of itself. Keep the reference outside of the layers."
+            ),
+        ):
+            inside.whole = outer
+    outer(X)
+    assert len(outer.trainable_weights) == 10  # nine of its own, one that the other has from the beginning
+
+
 def test_freezing_reaches_all_sublayers_and_comes_back():
     block = Block()
     block(X)

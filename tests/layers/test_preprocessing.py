@@ -104,6 +104,8 @@ def test_constant_features_give_zeros() -> None:
          "Received: dims=(2, 1), input_shape=(2, 3)."),
         (lambda: RepeatVector(-1, name="v"), ValueError,
          'repeat_vector (layer "v"): n must be a positive integer. Received: n=-1.'),
+        (lambda: RepeatVector(2**40, name="v"), ValueError,
+         'repeat_vector (layer "v"): n must not be above 2,147,483,647. Received: n=1099511627776.'),
         (lambda: RepeatVector(2, name="v")(X), ValueError,
          'repeat_vector (layer "v"): the input must have 2 dimensions, (batch, features). '
          "Received: input_shape=(1000, 4, 3)."),
@@ -164,3 +166,8 @@ def test_another_function_records_another_step() -> None:
         np.testing.assert_array_equal(model.predict(X[:8], verbose=0), X[:8] * 2)
     layer.function = lambda x: x * 3
     np.testing.assert_array_equal(model.predict(X[:8], verbose=0), X[:8] * 3)
+
+
+def test_repeating_more_often_than_memory_allows() -> None:
+    with pytest.raises(MemoryError, match=r'^repeat_vector \(layer "v"\): an array of [\d,]+ bytes'):
+        RepeatVector(2**31 - 1, name="v")(np.zeros((10000, 4)))

@@ -374,6 +374,11 @@ class Layer:
     def _adopt(self, name: str, value: Any) -> None:
         if _calls.depth and self.__dict__.get("_built") and not self._building:
             raise self._too_late(f"the attribute {name!r}, which holds weights,")
+        if isinstance(value, Layer) and any(part is self for part in value._flatten_layers()):
+            raise ValueError(
+                f'Layer "{self.__dict__.get("_name")}" cannot hold layer "{value.name}" as its attribute {name!r}: it '
+                "would be a part of itself. Keep the reference outside of the layers."
+            )
         if isinstance(value, Variable) and value.path == value.name and "_name" in self.__dict__:
             value.path = f"{self._name}/{value.name}"
 

@@ -12,6 +12,7 @@ from gemmule import ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
+from gemmule.memory import require
 from gemmule.ops.windows import standardize_sizes
 from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
@@ -198,6 +199,7 @@ class RepeatVector(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         self._check(inputs.shape)
+        require((inputs.shape[0], self.n, inputs.shape[1]), inputs.dtype, "repeat_vector")
         return ops.take(ops.expand_dims(inputs, 1), np.zeros(self.n, np.int32), axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -16,6 +16,7 @@ from gemmule.scope import where
 Pair = tuple[int, int]
 PADDINGS = ("valid", "same")
 AXES = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}  # of sequences, of images
+_MOST = 2**31 - 1  # of any size: sums and products of two of them do not overflow
 _TRANSPOSE = {1: "x = x.transpose(0, 2, 1)", 2: "x = x.transpose(0, 2, 3, 1)"}
 
 
@@ -44,7 +45,7 @@ def standardize_sizes(op: str, name: str, value: Any, rank: int, least: int = 1)
     """An integer, or one for each spatial dimension, as a tuple.
 
     Raises:
-        ValueError: for something else, or a number below `least`.
+        ValueError: for something else, a number below `least`, or one too large for any image.
     """
     many = value if isinstance(value, (tuple, list)) else (value,) * rank
     integers = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in many)
@@ -52,6 +53,8 @@ def standardize_sizes(op: str, name: str, value: Any, rank: int, least: int = 1)
         kind = "positive" if least == 1 else "non-negative"
         several = f", or {rank} of them" if rank > 1 else ""
         raise ValueError(f"{where(op)}: {name} must be a {kind} integer{several}.{received(**{name: value})}")
+    if any(n > _MOST for n in many):
+        raise ValueError(f"{where(op)}: {name} must not be above {_MOST:,}.{received(**{name: value})}")
     return tuple(int(n) for n in many)
 
 
