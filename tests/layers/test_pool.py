@@ -223,3 +223,8 @@ CASES = [
 def test_complaints(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=exactly(message)):
         call()
+
+
+@pytest.mark.parametrize("layer", [gm.layers.MaxPooling1D, gm.layers.AveragePooling2D])
+def test_the_name_may_come_last_as_in_keras(layer: type[gm.layers.Layer]) -> None:
+    assert layer(2, None, "same", None, "halved").name == "halved"

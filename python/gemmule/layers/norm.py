@@ -165,7 +165,8 @@ class BatchNormalization(_Normalization):
             "synchronized": synchronized,
         }
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, unsupported, **kwargs)
-        self.axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+        axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+        self.axis = int(axis) if isinstance(axis, np.integer) else axis
         self.momentum = self._number("momentum", momentum, most=1.0)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)

@@ -74,7 +74,8 @@ class MaxPooling2D(_Pooling):
         padding: `"valid"`: windows stay inside the image; `"same"`: windows may reach beyond it, so that there are
             ceil(length / stride) of them; what lies outside does not count.
         data_format: `None` or `"channels_last"`.
-        **kwargs: `name`, `dtype`, `input_shape`.
+        name: of the layer.
+        **kwargs: `dtype`, `input_shape`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -96,9 +97,10 @@ class MaxPooling2D(_Pooling):
         strides: int | tuple[int, int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
 class MaxPooling1D(_Pooling):
@@ -110,7 +112,8 @@ class MaxPooling1D(_Pooling):
         padding: `"valid"`: windows stay inside the sequence; `"same"`: windows may reach beyond it, so that there are
             ceil(length / stride) of them; what lies outside does not count.
         data_format: `None` or `"channels_last"`.
-        **kwargs: `name`, `dtype`, `input_shape`.
+        name: of the layer.
+        **kwargs: `dtype`, `input_shape`.
 
     Input shape:
         `(batch, steps, channels)`
@@ -134,9 +137,10 @@ class MaxPooling1D(_Pooling):
         strides: int | tuple[int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
 class AveragePooling2D(_Pooling):
@@ -148,7 +152,8 @@ class AveragePooling2D(_Pooling):
         padding: `"valid"`: windows stay inside the image; `"same"`: windows may reach beyond it, so that there are
             ceil(length / stride) of them; what lies outside does not count. PyTorch counts its zeros.
         data_format: `None` or `"channels_last"`.
-        **kwargs: `name`, `dtype`, `input_shape`.
+        name: of the layer.
+        **kwargs: `dtype`, `input_shape`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -172,9 +177,10 @@ class AveragePooling2D(_Pooling):
         strides: int | tuple[int, int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
 class AveragePooling1D(_Pooling):
@@ -186,7 +192,8 @@ class AveragePooling1D(_Pooling):
         padding: `"valid"`: windows stay inside the sequence; `"same"`: windows may reach beyond it, so that there are
             ceil(length / stride) of them; what lies outside does not count. PyTorch counts its zeros.
         data_format: `None` or `"channels_last"`.
-        **kwargs: `name`, `dtype`, `input_shape`.
+        name: of the layer.
+        **kwargs: `dtype`, `input_shape`.
 
     Input shape:
         `(batch, steps, channels)`
@@ -211,9 +218,10 @@ class AveragePooling1D(_Pooling):
         strides: int | tuple[int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
 class _GlobalPooling(Layer):
