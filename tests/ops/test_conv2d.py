@@ -211,3 +211,9 @@ def test_the_transpose_is_the_adjoint() -> None:
         back = ops.conv2d_transpose(g, w, strides=2, padding=padding, output_padding=extra).numpy()
         assert back.shape == x.shape
         np.testing.assert_allclose(np.sum(y * g), np.sum(x * back), rtol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [gm.layers.Conv2D, gm.layers.Conv2DTranspose])
+def test_dilation_that_no_memory_holds_is_refused(layer):
+    with pytest.raises(MemoryError, match=r'\(layer "far"\): an array of [\d,]+ bytes'):
+        layer(2, 3, padding="same", dilation_rate=2**31 - 1, name="far")(np.ones((1, 8, 8, 2), "float32"))

@@ -13,6 +13,7 @@ import numpy as np
 from gemmule import config
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
+from gemmule.memory import require
 from gemmule.ops.dense import COMPOSED, activation_parameter, through_activation
 from gemmule.ops.registry import OPS, op
 from gemmule.ops.shapes import as_float, as_tensor, check_float, empty
@@ -398,6 +399,7 @@ def _fused(
     w = as_image(kernel.array) if kernel.ndim == 4 else kernel.array[np.newaxis]
     b = None if bias is None else bias.array
     shared = geometry.attributes() | {"groups": groups, "winograd": config.winograd()}
+    _require_padded_rows(name, images.shape, results.shape, w.shape, shared["padding"], x.dtype)
     execute("conv2d_forward", [results], [images, w, b, None, None, None], activation=activation, alpha=alpha, **shared)
 
     def backward(grad: Gradients) -> None:
@@ -413,6 +415,18 @@ def _fused(
     return record(y, (x, kernel) if bias is None else (x, kernel, bias), backward, name)
 
 
+def _require_padded_rows(
+    name: str,
+    image: tuple[int, ...],
+    result: tuple[int, ...],
+    kernel: tuple[int, ...],
+    padding: tuple[int, int, int, int],
+    dtype: np.dtype,
+) -> None:
+    """Makes sure that the rows a kernel copies with their padding fit into memory: absurd dilations ask for gigabytes."""
+    require((result[1] + kernel[0], image[2] + padding[2] + padding[3], image[3]), dtype, name)
+
+
 def _fused_transpose(
     x: Tensor,
     kernel: Tensor,
@@ -426,6 +440,7 @@ def _fused_transpose(
     y = empty(y_shape, x.dtype, "conv2d_transpose")
     w, b = kernel.array, None if bias is None else bias.array
     shared = geometry.attributes() | {"groups": 1, "winograd": config.winograd()}
+    _require_padded_rows("conv2d_transpose", y.shape, x.shape, w.shape, shared["padding"], x.dtype)
     execute("conv2d_backward_input", [y.array], [x.array, w, b], activation=activation, alpha=alpha, **shared)
 
     def backward(grad: Gradients) -> None:
