@@ -4,89 +4,18 @@
 //
 // x (N, H, W, C), y (N, OH, OW, C). What lies outside x is left out of both. Vectors hold neighbouring channels. Where
 // there are few of those, a vector holds several pixels: with a stride of one they are neighbours in memory, with
-// other strides the lanes change places on their way (`Gathered`, `Spread`).
+// other strides the lanes change places on their way (`every_other_pixel`, `Spread`). What the next row needs is asked
+// for ahead of time: rows are too far apart for the processor to guess.
 //
 // Going back, each element of dx gathers from the windows it lies in, so it is written once, whoever does the work.
 #include "families.h"
+#include "pool_shape.h"
 #include "simd_lanes.h"
 #include "vectors.h"
 
 namespace gemmule::GEMMULE_ISA {
 
 namespace {
-
-constexpr int64_t kUnitElements = 16384;  // a unit is a row, or so much of a long one
-constexpr int64_t kNear = 1 << 18;        // elements that caches hold
-
-struct PoolShape {
-  int64_t N, H, W, C;
-  int64_t OH, OW;
-  int64_t KH, KW;
-  int64_t SH, SW;
-  int64_t PT, PL;
-  int64_t columns;  // of a row that a unit takes
-  int64_t wide;     // whether places in the window are int32 rather than uint8
-
-  // `x` and `y` are the numbers of the operands with the shapes of the two images.
-  static PoolShape of(const Call& call, int x, int y) {
-    int64_t pool[2], strides[2], padding[4];
-    call.integers("pool", pool, 2);
-    call.integers("strides", strides, 2);
-    call.integers("padding", padding, 4);
-    const int64_t C = call.dim(x, 3);
-    return {call.dim(x, 0),
-            call.dim(x, 1),
-            call.dim(x, 2),
-            C,
-            call.dim(y, 1),
-            call.dim(y, 2),
-            pool[0],
-            pool[1],
-            strides[0],
-            strides[1],
-            padding[0],
-            padding[2],
-            max(64, kUnitElements / max(C, 1)),
-            pool[0] * pool[1] > 256};
-  }
-
-  bool far() const { return N * (H * W + OH * OW) * C > kNear; }
-  int64_t x_blocks() const { return ceil_div(W, columns); }
-  int64_t y_blocks() const { return ceil_div(OW, columns); }
-  double x_size() const { return static_cast<double>(N * H * W) * C; }
-  double y_size() const { return static_cast<double>(N * OH * OW) * C; }
-  double cost(double bytes) const { return cost_ns(y_size() * KH * KW * 2, bytes); }
-};
-
-// The first index of windows that start at or behind `from`, and so on: divisions of possibly negative numbers.
-constexpr int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
-
-// Windows [first, last) of one direction.
-struct Reach {
-  int64_t first, last;
-
-  // Those that element `at` lies in, counted from the beginning of the padding.
-  static Reach around(int64_t at, int64_t K, int64_t S, int64_t windows) {
-    return {max(0, ceil_div(max(at - K + 1, 0), S)), min(windows, at / S + 1)};
-  }
-
-  // Those that lie inside an image of `length`.
-  static Reach inside(int64_t padding, int64_t K, int64_t S, int64_t length) {
-    return {ceil_div(padding, S), floor_div(length - K + padding, S) + 1};
-  }
-};
-
-// Calls body(image, row, block) for each unit: a block of a row of an image.
-template <class Body>
-GEMMULE_INLINE void for_each_row(const Units& u, int64_t blocks, int64_t rows, const Body& body) {
-  int64_t block = u.first % blocks, row = u.first / blocks % rows, image = u.first / blocks / rows;
-  for (int64_t unit = u.first; unit < u.last; ++unit) {
-    body(image, row, block);
-    if (++block < blocks) continue;
-    block = 0;
-    if (++row == rows) row = 0, ++image;
-  }
-}
 
 // ---- What happens in a window ---------------------------------------------------------------------------------------
 
@@ -423,25 +352,34 @@ struct Backward {
     for (int64_t k = 0; k < kStep; ++k) store_partial<T>(at + k * s.C, sum[k], n);
   }
 
-  // `count` windows and the pixels they begin with.
+  // Windows [ow0, ow1) and the pixels they begin with, in kRows rows that look at the same windows.
+  template <int kRows>
   void spread_windows(int64_t ow0, int64_t ow1) const {
-    for (int64_t ow = ow0; ow < ow1; ow += spread.windows) {
-      const int64_t n = min(spread.windows, ow1 - ow) * s.C;
-      Vec<T> sum{};
-      for (int64_t oh = rows.first; oh < rows.last; ++oh) {
-        const T part = share(oh);
-        const Mask<T> number = numbers(tap_row(oh));
-        int64_t source = (oh * s.OW + ow) * s.C;
-        for (int64_t tap = 0; tap < s.KW; tap += s.SW, source -= s.C) {
-          const Mask<T> taps = spread.column + static_cast<Int>(tap);
-          const auto place = from.moved(from.place(source, n), spread.lanes);
-          const Vec<T> dy = permute<T>(from.gradient(source, n, part), spread.lanes);
-          const Vec<T> chosen = from.chosen(dy, place, number + taps);
-          sum += select<T>(taps < static_cast<Int>(s.KW), chosen, zero<T>());
-        }
+    const int64_t many = spread.windows, full = ow0 + (ow1 - ow0) / many * many;
+    for (int64_t ow = ow0; ow < full; ow += many) spread_group<kRows>(ow, many * s.C);  // masks are made once
+    if (full < ow1) spread_group<kRows>(full, (ow1 - full) * s.C);
+  }
+
+  // n elements of a row of windows from window `ow` on
+  template <int kRows>
+  GEMMULE_INLINE void spread_group(int64_t ow, int64_t n) const {
+    Vec<T> sum[kRows] = {};
+    for (int64_t oh = rows.first; oh < rows.last; ++oh) {
+      const T part = share(oh);
+      const Mask<T> number = numbers(tap_row(oh));
+      int64_t source = (oh * s.OW + ow) * s.C;
+      for (int64_t tap = 0; tap < s.KW; tap += s.SW, source -= s.C) {
+        const Mask<T> taps = spread.column + static_cast<Int>(tap);
+        const auto place = from.moved(from.place(source, n), spread.lanes);
+        const Vec<T> moved = permute<T>(from.gradient(source, n, part), spread.lanes);
+        const Vec<T> dy = select<T>(taps < static_cast<Int>(s.KW), moved, zero<T>());
+#pragma GCC unroll 2
+        for (int64_t r = 0; r < kRows; ++r)
+          sum[r] += from.chosen(dy, place, number + taps + static_cast<Int>(r * s.KW));
       }
-      store_partial<T>(dx + (ow * s.SW - s.PL) * s.C, sum, n * s.SW);
     }
+#pragma GCC unroll 2
+    for (int64_t r = 0; r < kRows; ++r) store_partial<T>(dx + (r * s.W + ow * s.SW - s.PL) * s.C, sum[r], n * s.SW);
   }
 
   // Pixels that the windows [ow0, ow1) begin with, and the SW - 1 behind each of them. These windows and those that
@@ -450,7 +388,7 @@ struct Backward {
     T* const at = dx + (ow0 * s.SW - s.PL) * s.C;
     if (s.SW == 1 && s.KW == 3) return run_of<1, 3>(at, ow0, 0, (ow1 - ow0) * s.C);
     if (s.SW == 1) return run_of<1, 0>(at, ow0, 0, (ow1 - ow0) * s.C);
-    if (spread.windows) return spread_windows(ow0, ow1);
+    if (spread.windows) return spread_windows<1>(ow0, ow1);
     if (s.SW == 2 && s.KW == 2) return windows<2, 2>(at, ow0, ow1);
     if (s.SW == 2 && s.KW == 3) return windows<2, 3>(at, ow0, ow1);
     if (s.SW == 3 && s.KW == 3) return windows<3, 3>(at, ow0, ow1);
@@ -461,6 +399,21 @@ struct Backward {
   template <int kStep, int kWidth>
   void windows(T* at, int64_t ow0, int64_t ow1) const {
     for (int64_t ow = ow0; ow < ow1; ++ow, at += kStep * s.C) run_of<kStep, kWidth>(at, ow, 0, s.C);
+  }
+
+  // Two rows of few channels at once, which share what they load: 2 × 2 windows side by side.
+  static bool pairs(const PoolShape& s, const Spread<T>& spread) {
+    return spread.windows && s.KH == 2 && s.SH == 2 && s.PT == 0 && s.PL == 0 && s.KW <= s.SW && s.W <= s.columns;
+  }
+
+  void two_rows() const {
+    const int64_t end = min(within.last, s.OW);
+    spread_windows<2>(0, end);
+    Backward second = *this;
+    second.dx += s.W * s.C;
+    second.h += 1;
+    pixels(end * s.SW, s.W);
+    second.pixels(end * s.SW, s.W);
   }
 
   void row(int64_t w0, int64_t w1) const {
@@ -481,13 +434,19 @@ void pool_backward(T* dx, const PoolShape& s, const Units& u, const OfImage& of_
   // Windows that begin with SW pixels inside and, like those that overlap them from the left, look at no padding.
   const Reach inside = Reach::inside(s.PL, s.KW, s.SW, s.W);
   const Reach within{inside.first + ceil_div(s.KW, s.SW) - 1, min(min(inside.last, s.OW), floor_div(s.W + s.PL, s.SW))};
-  for_each_row(u, s.x_blocks(), s.H, [&](int64_t n, int64_t h, int64_t block) {
+  const bool pairs = Backward<T, From>::pairs(s, spread);
+  for_each_row(u, s.x_blocks(), s.x_rows(), [&](int64_t n, int64_t unit, int64_t block) {
     const From from = of_image(n * s.OH * s.OW * s.C);
-    const Reach rows = Reach::around(h + s.PT, s.KH, s.SH, s.OH);
-    const bool level = rows.first * s.SH >= s.PT && (rows.last - 1) * s.SH - s.PT + s.KH <= s.H;
-    T* const row = dx + (n * s.H + h) * s.W * s.C;
-    const Backward<T, From> backward{s, spread, from, row, h, rows, within, whole, level, far};
-    backward.row(block * s.columns, min(s.W, (block + 1) * s.columns));
+    for (int64_t h = unit * kRowsOfUnit; h < min(s.H, (unit + 1) * kRowsOfUnit); ++h) {
+      const Reach rows = Reach::around(h + s.PT, s.KH, s.SH, s.OH);
+      const bool level = rows.first * s.SH >= s.PT && (rows.last - 1) * s.SH - s.PT + s.KH <= s.H;
+      T* const row = dx + (n * s.H + h) * s.W * s.C;
+      const Backward<T, From> backward{s, spread, from, row, h, rows, within, whole, level, far};
+      if (pairs && level && rows.first < rows.last)
+        backward.two_rows(), ++h;
+      else
+        backward.row(block * s.columns, min(s.W, (block + 1) * s.columns));
+    }
   });
 }
 
@@ -500,7 +459,7 @@ struct OverOutputs {
 
 struct OverInputs {
   using Args = PoolShape;
-  static int64_t units(const Args& s) { return s.N * s.H * s.x_blocks(); }
+  static int64_t units(const Args& s) { return s.N * s.x_rows() * s.x_blocks(); }
 };
 
 // y (N, OH, OW, C), index (N, OH, OW, C) uint8 or int32 | x (N, H, W, C)
