@@ -180,11 +180,17 @@ def predictor(name: str, x: Any, variant: str) -> Callable[[int], float | None]:
 
 
 def prepare(case: str, variant: str) -> Callable[[int], float | None]:
-    """The run of `train/<network>/<batch>` or `predict/<network>/<batch>`."""
+    """The run of `train/<network>/<batch>` or `predict/<network>/<batch>`.
+
+    Raises:
+        NotImplementedError: for compiled inference, where ONNX Runtime is the peer.
+    """
     from bench import networks
 
     doing, name, batch = case.split("/")
     x, y = networks.examples(name, int(batch))
     if doing == "train":
         return trainer(name, x, y, int(batch), variant)
+    if variant == "compile":
+        raise NotImplementedError(case)
     return predictor(name, x[: int(batch)], variant)

@@ -423,7 +423,7 @@ def _require_padded_rows(
     padding: tuple[int, int, int, int],
     dtype: np.dtype,
 ) -> None:
-    """Makes sure that the rows a kernel copies with their padding fit into memory: absurd dilations ask for gigabytes."""
+    """Makes sure that the rows a kernel copies with their padding fit into memory, whatever the dilation."""
     require((result[1] + kernel[0], image[2] + padding[2] + padding[3], image[3]), dtype, name)
 
 
