@@ -353,7 +353,10 @@ struct ExtremumBackward {
   }
 
   static void along_columns(T* dx, const T* dy, const T* x, const T* y, const View& view, int64_t columns) {
-    for_each_vector<T>({0, columns}, [&](auto get, auto put) __attribute__((always_inline)) {
+    constexpr int64_t kStep = 4 * kLanes<T>;
+    const int64_t whole = columns / kStep * kStep;
+    for (int64_t c = 0; c < whole; c += kStep) four_vectors(dx + c, dy + c, x + c, y + c, view);
+    for_each_vector<T>({whole, columns}, [&](auto get, auto put) __attribute__((always_inline)) {
       const Vec<T> extremum = get(y);
       Mask<T> ties{};  // a true lane is -1
       for (int64_t a = 0; a < view.axis; ++a) ties -= attains(get(x + a * view.inner), extremum);
@@ -361,6 +364,25 @@ struct ExtremumBackward {
       for (int64_t a = 0; a < view.axis; ++a)
         put(dx + a * view.inner, select<T>(attains(get(x + a * view.inner), extremum), share, zero<T>()));
     });
+  }
+
+  // Neighbouring vectors of columns together: memory gives whole lines, and asks for the next ones by itself.
+  static void four_vectors(T* dx, const T* dy, const T* x, const T* y, const View view) {
+    Vec<T> extremum[4], share[4];
+    Mask<T> ties[4] = {};
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) extremum[k] = load(y + k * kLanes<T>);
+    for (int64_t a = 0; a < view.axis; ++a)
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) ties[k] -= attains(load(x + a * view.inner + k * kLanes<T>), extremum[k]);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) share[k] = load(dy + k * kLanes<T>) / __builtin_convertvector(ties[k], Vec<T>);
+    for (int64_t a = 0; a < view.axis; ++a)
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) {
+        const int64_t at = a * view.inner + k * kLanes<T>;
+        store(dx + at, select<T>(attains(load(x + at), extremum[k]), share[k], zero<T>()));
+      }
   }
 };
 
