@@ -35,9 +35,13 @@ gm.utils.set_random_seed(0)
 (x, y), (x_test, y_test) = gm.datasets.mnist.load_data()
 x, x_test = x[..., None] / np.float32(255), x_test[..., None] / np.float32(255)
 model = gm.applications.LeNet5()
-model.compile(gm.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.compile(gm.optimizers.Adam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"])
+class Decay(gm.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch in (6, 8):
+            self.model.optimizer.learning_rate = 0.3 * float(self.model.optimizer.learning_rate)
 start = time.perf_counter()
-model.fit(x, y, batch_size=64, epochs=10, verbose=0)
+model.fit(x, y, batch_size=64, epochs=10, verbose=0, callbacks=[Decay()])
 seconds = time.perf_counter() - start
 print(seconds, model.evaluate(x_test, y_test, verbose=0)[1])
 """
