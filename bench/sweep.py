@@ -48,6 +48,8 @@ def row(family: str, passing: str, line: str, threads: int, seconds: dict[str, l
     shape: Any = shapes.parse(family, line)
     medians = {library: statistics.median(times) for library, times in seconds.items()}
     own, peers = medians["gemmule"], [medians[library] for library in LIBRARIES[1:] if library in medians]
+    minima = {library: min(times) for library, times in seconds.items()}
+    quiet = [minima[library] / minima["gemmule"] for library in LIBRARIES[1:] if library in minima]
     copy = shape.bytes / limits.bandwidth(shape.bytes) * 1e-9
     return {
         "family": family,
@@ -55,8 +57,9 @@ def row(family: str, passing: str, line: str, threads: int, seconds: dict[str, l
         "shape": line,
         "threads": threads,
         "medians": medians,
-        "minima": {library: min(times) for library, times in seconds.items()},
+        "minima": minima,
         "ratio": min(peers) / own if peers else None,
+        "ratio_of_minima": min(quiet) if quiet else None,
         "gflops": shape.flops / own * 1e-9,
         "share_of_copy": copy / own,
     }
@@ -87,6 +90,7 @@ def summarize(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "shapes": len(group),
             "mean": math.exp(sum(math.log(found["ratio"]) for found in group) / len(group)),
             "least": min(found["ratio"] for found in group),
+            "least_of_minima": min(found["ratio_of_minima"] for found in group),
             "least_shape": min(group, key=lambda found: found["ratio"])["shape"],
             "below_1": sum(found["ratio"] < 1 for found in group),
             "below_06": sum(found["ratio"] < 0.6 for found in group),

@@ -15,7 +15,7 @@ Kernel = tuple[str, list[Any], list[Any], dict[str, Any]]
 
 
 def _floats(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.standard_normal(shape, "float32")
+    return rng.random(shape, "float32") - np.float32(0.5)
 
 
 def _convolution(family: str, passing: str, shape: shapes.Convolution, winograd: int) -> Kernel:
@@ -68,7 +68,12 @@ def _normalization(passing: str, shape: shapes.Normalization) -> Kernel:
         if passing == "forward":
             inputs = [x, gamma, beta, None]
             return "batch_norm_forward", [y, mean, deviation], inputs, {"epsilon": 1e-3} | extra
-        return "batch_norm_backward", [dx, dgamma, dbeta], [y, x, None, mean, deviation, gamma], extra
+        return (
+            "batch_norm_backward",
+            [dx, dgamma, dbeta],
+            [y, x, None, mean, deviation, gamma],
+            {"training": True} | extra,
+        )
     if passing == "forward":
         return "layer_norm_forward", [y, mean, deviation], [x, gamma, beta], {"epsilon": 1e-3}
     return "layer_norm_backward", [dx, dgamma, dbeta], [y, x, mean, deviation, gamma], {}

@@ -14,13 +14,13 @@ Run = Callable[[], Any]
 
 
 def _image(layout: torch.memory_format, n: int, h: int, w: int, c: int) -> torch.Tensor:
-    return torch.randn(n, c, h, w).contiguous(memory_format=layout)
+    return torch.rand(n, c, h, w).contiguous(memory_format=layout)
 
 
 def _convolution(passing: str, shape: shapes.Convolution, layout: torch.memory_format) -> Run:
     x, y = _image(layout, *shape.x), _image(layout, *shape.y)
     kh, kw, c, o = shape.w
-    w = torch.randn(o, c, kh, kw).contiguous(memory_format=layout)
+    w = torch.rand(o, c, kh, kw).contiguous(memory_format=layout)
     stride, dilation, pads = [shape.stride] * 2, [shape.dilation] * 2, [shape.pads[0], shape.pads[2]]
     if shape.transposed:
         x, y = y, x
@@ -51,13 +51,13 @@ def _pooling(passing: str, shape: shapes.Pooling, layout: torch.memory_format) -
 def _batch_image(shape: shapes.Normalization, layout: torch.memory_format) -> torch.Tensor:
     """Rows of channels as an image where their number is a square, as it is where they come from one."""
     if layout == torch.contiguous_format and shape.rows <= 4096:
-        return torch.randn(shape.rows, shape.channels)
+        return torch.rand(shape.rows, shape.channels)
     height = next(h for h in (32, 28, 16, 14, 8, 4, 1) if shape.rows % (h * h) == 0)
     return _image(layout, shape.rows // (height * height), height, height, shape.channels)
 
 
 def _normalization(passing: str, shape: shapes.Normalization, layout: torch.memory_format) -> Run:
-    weight, bias = torch.randn(shape.channels), torch.randn(shape.channels)
+    weight, bias = torch.rand(shape.channels), torch.randn(shape.channels)
     if shape.kind == "batch":
         x = _batch_image(shape, layout)
         dy = torch.randn_like(x)
@@ -68,7 +68,7 @@ def _normalization(passing: str, shape: shapes.Normalization, layout: torch.memo
         _, mean, deviation = forward()
         saved = (*running, mean, deviation)
         return lambda: aten.native_batch_norm_backward(dy, x, weight, *saved, True, 1e-3, [True] * 3)
-    x, dy = torch.randn(shape.rows, shape.channels), torch.randn(shape.rows, shape.channels)
+    x, dy = torch.rand(shape.rows, shape.channels), torch.randn(shape.rows, shape.channels)
     forward = lambda: aten.native_layer_norm(x, [shape.channels], weight, bias, 1e-3)  # noqa: E731
     if passing == "forward":
         return forward
