@@ -10,7 +10,7 @@ import pytest
 
 import gemmule as gm
 from gemmule import memory
-from gemmule.layers import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
+from gemmule.layers import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D
 from tests.helpers import exactly
 
 X = np.zeros((2, 8, 7, 3), np.float32)
@@ -35,8 +35,8 @@ def case(name: str, call: Callable[[], object], message: str, error: type[Except
              'conv2d (layer "c"): strides must not be above 2,147,483,647. Received: strides=1180591620717411303424.'),
         case("strides", lambda: DepthwiseConv2D(3, strides=-1, name="c"),
              'depthwise_conv2d (layer "c"): strides must be a positive integer, or 2 of them. Received: strides=-1.'),
-        case("strides-and-dilation", lambda: SeparableConv2D(4, 3, strides=2, dilation_rate=2, name="c"),
-             'separable_conv2d (layer "c"): strides greater than 1 do not go together with a dilation_rate greater '
+        case("strides-and-dilation", lambda: Conv2D(4, 3, strides=2, dilation_rate=2, name="c"),
+             'conv2d (layer "c"): strides greater than 1 do not go together with a dilation_rate greater '
              "than 1. Set one of them to 1. Received: strides=(2, 2), dilation_rate=(2, 2)."),
         case("depth-multiplier", lambda: DepthwiseConv2D(3, depth_multiplier=0, name="c"),
              'depthwise_conv2d (layer "c"): depth_multiplier must be a positive integer. '

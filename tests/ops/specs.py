@@ -239,6 +239,8 @@ def depthwise_shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, A
     """Images, a kernel that fits into them, a bias."""
     (image, taps, _), more = convolved(2)(rng)
     del more["groups"]
+    if more["padding"] == "same" and rng.random() < 0.3:  # only here may both be greater than 1
+        more |= {name: tuple(int(n) for n in rng.integers(1, 4, 2)) for name in ("strides", "dilation_rate")}
     channels, count = int(rng.choice((1, 2, 3, 5, 8, 16, 17, 33, 64, 65))), int(rng.choice((1, 1, 1, 2, 3)))
     return [(*image[:3], channels), (*taps[:2], channels, count), (channels * count,)], more
 
@@ -546,6 +548,8 @@ CONVOLUTION = [
     depthwise("strides-uneven", (2, 9, 8, 3), (3, 2), 1, strides=(2, 3)),
     depthwise("multiplier", (2, 6, 5, 3), (3, 3), 4, padding="same", bench=((8, 14, 14, 32), (3, 3, 32, 4), (128,))),
     depthwise("dilation", (2, 9, 8, 5), (3, 2), 2, dilation_rate=2),
+    depthwise("strides-dilation", (2, 9, 12, 5), (3, 2), 1, strides=(2, 3), dilation_rate=(2, 3), padding="same"),
+    depthwise("strides-dilation-valid", (2, 11, 9, 18), (3, 3), 1, strides=2, dilation_rate=(2, 1)),
     depthwise("large", (1, 8, 9, 17), (5, 7), 1, padding="same"),
     depthwise("one-pixel", (2, 3, 3, 7), (3, 3), 1),
     depthwise("relu", (1, 4, 5, 7), (3, 3), 1, activation="relu", smooth=False),

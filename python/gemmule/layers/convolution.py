@@ -52,6 +52,7 @@ class Convolution(Layer):
     _wants_floats = True
     _op = "conv2d"
     _rank = 2
+    _together = False  # whether strides and dilation may both be greater than 1
 
     def __init__(
         self,
@@ -77,7 +78,8 @@ class Convolution(Layer):
             self.strides = standardize_sizes(op, "strides", strides, rank)
             self.padding = standardize_padding(op, padding, PADDINGS_1D if rank == 1 else PADDINGS)
             self.dilation_rate = standardize_sizes(op, "dilation_rate", dilation_rate, rank)
-            check_strides_and_dilation(op, self.strides, self.dilation_rate)
+            if not self._together:
+                check_strides_and_dilation(op, self.strides, self.dilation_rate)
         self.data_format = "channels_last"
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)

@@ -19,7 +19,7 @@ class DepthwiseConv2D(Convolution):
         padding: `"valid"` (inside the image) or `"same"` (zeros around it; see `Conv2D`).
         depth_multiplier: filters, and output channels, for each channel of the input.
         data_format: `None` or `"channels_last"`.
-        dilation_rate: distance of neighbouring taps of a filter; not together with strides.
+        dilation_rate: distance of neighbouring taps of a filter; strides may be greater than 1, too.
         activation: name or function; `None` for none.
         use_bias: whether there is a bias.
         depthwise_initializer: how the kernel begins, of shape `(height, width, channels, depth_multiplier)`.
@@ -47,6 +47,7 @@ class DepthwiseConv2D(Convolution):
     """
 
     _op = "depthwise_conv2d"
+    _together = True
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class SeparableConv2D(Convolution):
         strides: how far they move each time, downwards and to the right.
         padding: `"valid"` (inside the image) or `"same"` (zeros around it; see `Conv2D`).
         data_format: `None` or `"channels_last"`.
-        dilation_rate: distance of neighbouring taps of a filter; not together with strides.
+        dilation_rate: distance of neighbouring taps of a filter; strides may be greater than 1, too.
         depth_multiplier: depthwise filters for each channel of the input.
         activation: name or function; `None` for none.
         use_bias: whether there is a bias.
@@ -155,6 +156,7 @@ class SeparableConv2D(Convolution):
     """
 
     _op = "separable_conv2d"
+    _together = True
 
     def __init__(
         self,

@@ -241,7 +241,7 @@ def separable_conv2d(
         bias: shape `(filters,)`, or `None`.
         strides: steps of the depthwise kernel.
         padding: `"valid"` or `"same"`.
-        dilation_rate: distance of neighbouring taps of the depthwise kernel; not together with strides.
+        dilation_rate: distance of neighbouring taps of the depthwise kernel.
         activation: `None` or the name of an activation op; see `dense`.
         alpha: `negative_slope` of `"leaky_relu"` (default 0.2) or `alpha` of `"elu"` (default 1.0).
         data_format: `None` or `"channels_last"`.
@@ -326,12 +326,13 @@ def conv_tensors(
 
 
 def standardize_steps(
-    name: str, rank: int, strides: Any, dilation_rate: Any
+    name: str, rank: int, strides: Any, dilation_rate: Any, together: bool = False
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Strides and dilation of an image."""
+    """Strides and dilation of an image; whether both may be greater than 1 is up to the op."""
     step = standardize_sizes(name, "strides", strides, rank)
     dilation = standardize_sizes(name, "dilation_rate", dilation_rate, rank)
-    check_strides_and_dilation(name, step, dilation)
+    if not together:
+        check_strides_and_dilation(name, step, dilation)
     return ((1, *step)[-2], step[-1]), ((1, *dilation)[-2], dilation[-1])
 
 

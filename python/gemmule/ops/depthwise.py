@@ -36,7 +36,7 @@ def depthwise_conv2d(
         bias: shape `(channels · depth_multiplier,)`, or `None`.
         strides: steps of the kernel, downwards and to the right; one integer for both.
         padding: `"valid"` or `"same"`; see `conv2d`.
-        dilation_rate: distance of neighbouring taps of the kernel; not together with strides.
+        dilation_rate: distance of neighbouring taps of the kernel; strides may be greater than 1, too.
         activation: `None` or the name of an activation op; see `dense`.
         alpha: `negative_slope` of `"leaky_relu"` (default 0.2) or `alpha` of `"elu"` (default 1.0).
         data_format: `None` or `"channels_last"`.
@@ -57,7 +57,7 @@ def depthwise_conv2d(
     name = "depthwise_conv2d"
     check_channels_last(name, data_format)
     x, kernel, bias = conv_tensors(name, 2, x, kernel, bias, _AXES)
-    step, dilation = standardize_steps(name, 2, strides, dilation_rate)
+    step, dilation = standardize_steps(name, 2, strides, dilation_rate, together=True)
     padding = standardize_padding(name, padding)
     filters = kernel.shape[2] * kernel.shape[3]
     check_channels(name, x, kernel, kernel.shape[2], filters, bias)

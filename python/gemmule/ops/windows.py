@@ -97,7 +97,7 @@ def check_rank(op: str, rank: int, shape: Sequence[int | None], cure: str = "") 
 
 
 def check_strides_and_dilation(op: str, strides: Sequence[int], dilation: Sequence[int]) -> None:
-    """Refuses strides together with dilation, as Keras does.
+    """Refuses strides together with dilation, as Keras does except in depthwise convolutions.
 
     Raises:
         ValueError: if both are greater than 1 somewhere.
