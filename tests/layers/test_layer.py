@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -244,8 +245,8 @@ MESSAGES = [
     (lambda: Dense(3, activity_regularizer="l2"), NotImplementedError,
      "The argument activity_regularizer is not supported yet. Leave it at its default."),
     (lambda: Activation("rellu"), ValueError,
-     "Unknown activation 'rellu'. Did you mean 'relu' or 'elu' or 'selu'? Known: elu, exponential, gelu, "
-     "leaky_relu, linear, log_softmax, mish, "
+     "activation (layer \"activation\"): unknown activation 'rellu'. Did you mean 'relu' or 'elu' or 'selu'? Known: "
+     "elu, exponential, gelu, leaky_relu, linear, log_softmax, mish, "
      "relu, selu, sigmoid, silu, softmax, softplus, swish, tanh."),
     (lambda: Dense(3, dtype="float16"), ValueError,
      "gemmule does not compute with dtype 'float16'. Did you mean 'float64' or 'float32'? Known: bool, float32, "
@@ -279,6 +280,25 @@ MESSAGES = [
 def test_messages(action, error, message):
     with pytest.raises(error, match=exactly(message)):
         action()
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments"),
+    [("Dense", (3,)), ("Activation", ()), ("Conv1D", (3, 3)), ("Conv2D", (3, 3)), ("Conv2DTranspose", (3, 3)),
+     ("DepthwiseConv2D", (3,)), ("SeparableConv2D", (3, 3))],
+)  # fmt: skip
+def test_unknown_activations_and_initializers_name_the_layer(cls, arguments):
+    make = getattr(gm.layers, cls)
+    start = f'{gm.naming.snake_case(cls)} (layer "mine"): '
+    with pytest.raises(ValueError, match="^" + re.escape(f"{start}unknown activation 'rel'. Did you mean 'relu' or ")):
+        make(*arguments, activation="rel", name="mine")
+    with pytest.raises(TypeError, match=exactly(
+        f"{start}an activation is a name such as 'relu', or a function. Received: activation=3."
+    )):  # fmt: skip
+        make(*arguments, activation=3, name="mine")
+    if cls != "Activation":
+        with pytest.raises(ValueError, match="^" + re.escape(f"{start}unknown initializer 'zero'. Did you mean ")):
+            make(*arguments, bias_initializer="zero", name="mine")
 
 
 @pytest.mark.parametrize("value", ["a", 1j, None, object()])

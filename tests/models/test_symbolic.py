@@ -225,32 +225,32 @@ MESSAGES = {
     "merging": (
         lambda x: gm.layers.Add(name="sum")([x, gm.Input((3,))]),
         ValueError,
-        'Add (layer "sum"): tensors of the shapes (None, 4) and (None, 3) cannot be merged: behind the batch, each '
+        'add (layer "sum"): tensors of the shapes (None, 4) and (None, 3) cannot be merged: behind the batch, each '
         "pair of dimensions must be equal or contain a 1. Bring them to one shape, with a Dense or 1x1 convolution for "
         "example.",
     ),
     "joining": (
         lambda x: gm.layers.Concatenate(1)([gm.Input((3, 2)), gm.Input((3, 4))]),
         ValueError,
-        'Concatenate (layer "concatenate"): tensors of the shapes (None, 3, 2) and (None, 3, 4) cannot be joined along '
+        'concatenate (layer "concatenate"): tensors of the shapes (None, 3, 2) and (None, 3, 4) cannot be joined along '
         "axis 1: they must have as many dimensions, and be equal in all but that one.",
     ),
     "dot": (
         lambda x: gm.layers.Dot((1, 2))([x, gm.Input((3, 5))]),
         ValueError,
-        'Dot (layer "dot"): the axes (1, 2) of tensors of the shapes (None, 4) and (None, 3, 5) cannot be summed over '
+        'dot (layer "dot"): the axes (1, 2) of tensors of the shapes (None, 4) and (None, 3, 5) cannot be summed over '
         "together: both must exist, not be the batch, and have the same length.",
     ),
     "no list": (
         lambda x: gm.layers.Subtract()(x),
         ValueError,
-        'Subtract (layer "subtract"): the input is a list of 2 tensors, as in layer([a, b]). Received: '
+        'subtract (layer "subtract"): the input is a list of 2 tensors, as in layer([a, b]). Received: '
         "inputs=(None, 4).",
     ),
     "three to subtract": (
         lambda x: gm.layers.subtract([x, x, x]),
         ValueError,
-        'Subtract (layer "subtract"): the input is a list of 2 tensors, as in layer([a, b]). Received: '
+        'subtract (layer "subtract"): the input is a list of 2 tensors, as in layer([a, b]). Received: '
         "inputs=[(None, 4), (None, 4), (None, 4)].",
     ),
     "unknown features": (

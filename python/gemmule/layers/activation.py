@@ -46,7 +46,7 @@ class Activation(_Elementwise):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = self._find(activations.get, activation)
 
     def call(self, inputs: Tensor) -> Tensor:
         return self.activation(inputs)

@@ -22,7 +22,7 @@ class _Filters(Convolution):
         self.groups = self._count("groups", groups)
         with layer_scope(self.name):
             check_groups(self._op, self.groups, (), self.filters)  # the channels come with the input
-        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_initializer = self._find(initializers.get, kernel_initializer)
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -300,7 +300,7 @@ class Conv2DTranspose(Convolution):
         )
         self.filters = self._count("filters", filters)
         self.output_padding = self._checked_output_padding(output_padding)
-        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_initializer = self._find(initializers.get, kernel_initializer)
 
     def _checked_output_padding(self, value: Any) -> tuple[int, ...] | None:
         if value is None:

@@ -81,9 +81,9 @@ class Convolution(Layer):
             if not self._together:
                 check_strides_and_dilation(op, self.strides, self.dilation_rate)
         self.data_format = "channels_last"
-        self.activation = activations.get(activation)
+        self.activation = self._find(activations.get, activation)
         self.use_bias = bool(use_bias)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_initializer = self._find(initializers.get, bias_initializer)
 
     def _count(self, argument: str, value: Any) -> int:
         """An argument that must be a positive integer."""

@@ -80,14 +80,13 @@ class Dense(Layer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
             raise ValueError(
-                f'dense (layer "{self.name}"): units must be a positive integer, the number of outputs.'
-                f"{received(units=units)}"
+                f"{self._where()}: units must be a positive integer, the number of outputs.{received(units=units)}"
             )
         self.units = int(units)
-        self.activation = activations.get(activation)
+        self.activation = self._find(activations.get, activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer = self._find(initializers.get, kernel_initializer)
+        self.bias_initializer = self._find(initializers.get, bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
         features = self._features(input_shape)

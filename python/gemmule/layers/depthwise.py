@@ -87,7 +87,7 @@ class DepthwiseConv2D(Convolution):
             **kwargs,
         )
         self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.depthwise_initializer = self._find(initializers.get, depthwise_initializer)
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -203,8 +203,8 @@ class SeparableConv2D(Convolution):
         )
         self.filters = self._count("filters", filters)
         self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.depthwise_initializer = self._find(initializers.get, depthwise_initializer)
+        self.pointwise_initializer = self._find(initializers.get, pointwise_initializer)
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)

@@ -131,6 +131,18 @@ class Layer:
             if value is not None and value is not False:
                 raise not_yet(f"{type(self).__name__}({argument}=...)")
 
+    def _where(self) -> str:
+        """The start of an error message outside of calls; inside of them there is `scope.where`."""
+        return f'{naming.snake_case(type(self).__name__)} (layer "{self.name}")'
+
+    def _find(self, get: Callable[[Any], Any], identifier: Any) -> Any:
+        """What `activations.get` or `initializers.get` finds; their errors then name this layer."""
+        try:
+            return get(identifier)
+        except (TypeError, ValueError) as error:
+            text = str(error)
+            raise type(error)(f"{self._where()}: {text[0].lower()}{text[1:]}") from None
+
     # ---- To be overridden ------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
@@ -342,7 +354,7 @@ class Layer:
         shape = () if shape is None else tuple(int(d) for d in ((shape,) if isinstance(shape, int) else shape))
         dtype = self.dtype if dtype is None else standardize_dtype(dtype)
         initializer = initializer or ("glorot_uniform" if dtype in FLOATS else "zeros")
-        values = initializers.get(initializer)(shape, dtype=dtype)  # type: ignore[misc]
+        values = self._find(initializers.get, initializer)(shape, dtype=dtype)
         values = values.array if isinstance(values, Tensor) else values
         variable = Variable(values, shape=shape, dtype=dtype, trainable=trainable, name=name or "weight")
         variable.path = f"{self.name}/{variable.name}"

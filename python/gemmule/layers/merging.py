@@ -35,9 +35,6 @@ class _Merge(Layer):
             f"layer([a, b]).{received(inputs=shown)}"
         )
 
-    def _where(self) -> str:
-        return f'{type(self).__name__} (layer "{self.name}")'
-
 
 class _Elementwise(_Merge):
     """Merges element by element, with broadcasting. A tensor with fewer dimensions gets new ones behind the batch."""

@@ -35,17 +35,14 @@ class _Normalization(Layer):
         super().__init__(**kwargs)
         self.epsilon = self._number("epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_initializer = self._find(initializers.get, beta_initializer)
+        self.gamma_initializer = self._find(initializers.get, gamma_initializer)
 
     def _number(self, name: str, value: Any, most: float = float("inf")) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= most:
             limit = "that is not negative" if most == float("inf") else f"from 0 to {most:g}"
             raise ValueError(f"{self._where()}: {name} must be a number {limit}.{received(**{name: value})}")
         return float(value)
-
-    def _where(self) -> str:
-        return f'{snake_case(type(self).__name__)} (layer "{self.name}")'
 
     def _axis(self, axis: Any, input_shape: Shape) -> tuple[int, int]:
         """The axis, counted from the front, and the length of the input along it, which must be known."""
@@ -168,8 +165,8 @@ class BatchNormalization(_Normalization):
         axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
         self.axis = int(axis) if isinstance(axis, np.integer) else axis
         self.momentum = self._number("momentum", momentum, most=1.0)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean_initializer = self._find(initializers.get, moving_mean_initializer)
+        self.moving_variance_initializer = self._find(initializers.get, moving_variance_initializer)
 
     def build(self, input_shape: Shape) -> None:
         _, channels = self._axis(self.axis, input_shape)
