@@ -50,9 +50,9 @@ class InputLayer(Layer):
         for argument, value in refused.items():
             if value is not None and value is not False:
                 raise not_yet(f"Input({argument}=...)")
-        self.input_dtype = standardize_dtype(dtype) if dtype is not None else None
-        super().__init__(dtype=dtype if self.input_dtype in FLOATS else None, name=name)
-        self.input_dtype = self.input_dtype or self.dtype
+        given = standardize_dtype(dtype) if dtype is not None else None
+        super().__init__(dtype=dtype if given in FLOATS else None, name=name)
+        self.input_dtype = given or self.dtype
         self.batch_shape = _batch_shape(shape, batch_size, batch_shape)
         self.build(self.batch_shape)
         self._input_shape = self._output_shape = self.batch_shape

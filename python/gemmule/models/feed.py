@@ -58,8 +58,9 @@ class Feed:
 
     Args:
         data: the arrays.
-        dtype: floating type of the model: inputs are converted to it batch by batch.
+        input_dtypes: for each array of inputs the type it is converted to batch by batch.
         target_dtypes: for each array of targets `"int32"` when its loss wants class numbers, else `dtype`.
+        dtype: floating type of the model.
 
     Attributes:
         arrays: what a step reads, by name; a plan binds them anew for other data of the same layout.
@@ -67,13 +68,13 @@ class Feed:
         size: number of examples.
     """
 
-    def __init__(self, data: Dataset, dtype: str, target_dtypes: Sequence[str]) -> None:
+    def __init__(self, data: Dataset, input_dtypes: Sequence[str], target_dtypes: Sequence[str], dtype: str) -> None:
         self.size = data.size
         self.arrays: dict[str, np.ndarray] = {}
         columns = []
         targets, weights = data.targets or [], data.weights or []
         groups = (
-            ("x", data.inputs, [dtype] * len(data.inputs)),
+            ("x", data.inputs, input_dtypes),
             ("y", targets, target_dtypes),
             ("w", weights, [dtype] * len(weights)),
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gemmule import ops
+from gemmule.data.nested import Form, put_together
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import leaves, map_shapes
@@ -133,6 +134,20 @@ class Functional(Model):
             return next(results)
         return replace(self.output_structure, lambda _: next(results))
 
+    def input_dtypes(self, form: Form, arrays: Sequence[Any]) -> list[str]:
+        """Each array has the type of its `Input`."""
+        dtypes = super().input_dtypes(form, arrays)
+        views = [array.view() for array in arrays]  # told apart, even if one array is given for two inputs
+        place = {id(view): number for number, view in enumerate(views)}
+        try:
+            ordered = self._in_order(put_together(form, views))
+        except ValueError:
+            return dtypes
+        for tensor, view in zip(self._graph.inputs, ordered):
+            if view is not None:
+                dtypes[place[id(view)]] = tensor.dtype.name
+        return dtypes
+
     def _convert(self, value: Any) -> Tensor:
         return as_tensor(value)
 
@@ -235,8 +250,8 @@ def _flat(structure: Any) -> Any:
         yield from _flat(part)
 
 
-def _shape(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple) else tuple(value.shape)
+def _shape(value: Any) -> Any:
+    return tuple(value) if isinstance(value, tuple) else getattr(value, "shape", value)
 
 
 def _names(structure: Any, otherwise: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ class EpochRunner:
         targets = data.targets or []
         keep = self._compiled.objective.class_numbers(places, len(targets))
         kinds = ["int32" if one and y.dtype.kind in "iub" else dtype for one, y in zip(keep, targets)]
-        return Feed(data, dtype, kinds)
+        return Feed(data, self._model.input_dtypes(data.forms[0], data.inputs), kinds, dtype)
 
     def _step(self, training: bool, layout: Layout, size: int) -> StepFunction:
         model = self._model

@@ -25,13 +25,12 @@ _MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes
 class _BatchForm:
     """Prediction for one form of input: records itself twice, then hands out one plan per thread."""
 
-    def __init__(self, predictor: Predictor, form: Form, shapes: tuple[tuple[int, ...], ...], eager: bool) -> None:
-        model = predictor.model
-        self._model, self._dtype, self._form = model, predictor.dtype, form
+    def __init__(self, model: Model, form: Form, inputs: list[np.ndarray], eager: bool) -> None:
+        self._model, self._form = model, form
         self._lock = threading.Lock()
         self._result: Form = ONE
         self._outputs: list[tuple[tuple[int, ...], np.dtype]] = []
-        feeds = {f"x{i}": np.empty(shape, self._dtype) for i, shape in enumerate(shapes)}
+        feeds = {f"x{i}": np.empty_like(array) for i, array in enumerate(inputs)}
         self._step = StepFunction(
             self._body, feeds, eager=eager, strict=model.jit_compile is True, name=f"{model.name}.predict"
         )
@@ -92,7 +91,8 @@ class Predictor:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.dtype = np.dtype(model.dtype)
+        self.dtype = np.dtype(model.input_dtypes(ONE, [np.empty(0)])[0])  # of an only input
+        self._known_dtypes: dict[Form, list[np.dtype]] = {}
         self._forms: dict[Any, _BatchForm] = {}
         self._gave_up = False  # whether recording failed: once is enough
 
@@ -108,29 +108,38 @@ class Predictor:
             self.model.ensure_built(inputs, taken)  # weights are not made inside a recorded step
             while len(self._forms) >= _MOST_PLANS:
                 self._forms.pop(next(iter(self._forms)))
-            form = self._forms[key] = _BatchForm(self, taken, shapes, self.model.run_eagerly or self._gave_up)
+            form = self._forms[key] = _BatchForm(self.model, taken, inputs, self.model.run_eagerly or self._gave_up)
         return form
 
-    def _as_taken(self, array: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(array, self.dtype)
+    def _dtypes(self, structure: Form, arrays: list[np.ndarray]) -> list[np.dtype]:
+        """The types of a structure of inputs, found out once."""
+        found = self._known_dtypes.get(structure)
+        if found is None:
+            found = self._known_dtypes[structure] = [*map(np.dtype, self.model.input_dtypes(structure, arrays))]
+        return found
 
-    def _is_ready(self, array: Any) -> bool:
+    def _as_taken(self, arrays: list[np.ndarray], structure: Form) -> list[np.ndarray]:
+        return [*map(np.ascontiguousarray, arrays, self._dtypes(structure, arrays))]
+
+    def _is_ready(self, array: Any, dtype: Any) -> bool:
         """Whether an array can be read as it is."""
-        if type(array) is not np.ndarray or array.dtype != self.dtype or not array.ndim:
+        if type(array) is not np.ndarray or array.dtype != dtype or not array.ndim:
             return False
         return array.flags.c_contiguous and array.flags.aligned
 
     def _several(self, x: Any) -> tuple[list[np.ndarray], Form]:
         """A list or dict of arrays, or one that must be converted, as the model reads it."""
         structure, leaves = take_apart(x)
-        if len(leaves) > 1 and all(map(self._is_ready, leaves)) and len({len(array) for array in leaves}) == 1:
-            return leaves, structure
+        if len(leaves) > 1 and all(type(leaf) is np.ndarray for leaf in leaves):
+            ready = map(self._is_ready, leaves, self._dtypes(structure, leaves))
+            if all(ready) and len({len(array) for array in leaves}) == 1:
+                return leaves, structure
         data = adapter.dataset(x)
-        return [self._as_taken(array) for array in data.inputs], data.forms[0]
+        return self._as_taken(data.inputs, data.forms[0]), data.forms[0]
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        if self._is_ready(x):
+        if self._is_ready(x, self.dtype):
             inputs, structure = [x], ONE
         else:
             inputs, structure = self._several(x)
@@ -162,7 +171,7 @@ class Predictor:
 
     def _part(self, data: adapter.Dataset, start: int, stop: int) -> tuple[_BatchForm, list[np.ndarray]]:
         """The outputs for some of the examples, flat, and the form that packs them."""
-        inputs = [self._as_taken(array[start:stop]) for array in data.inputs]
+        inputs = self._as_taken([array[start:stop] for array in data.inputs], data.forms[0])
         form = self._form(inputs, data.forms[0])
         return form, form(inputs)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from gemmule import ops
 from gemmule.config import FLOATS
+from gemmule.data.nested import Form
 from gemmule.errors import received
 from gemmule.layers.input import InputLayer
 from gemmule.layers.layer import Layer
@@ -116,7 +117,7 @@ class Sequential(Model):
                 f'Sequential model "{self.name}" takes one Input, before all layers. A model with several inputs is '
                 f"gm.Model(inputs, outputs).{received(layer=layer)}"
             )
-        self._input_layer = layer
+        self._input_layer, self._predictor = layer, None
 
     def _restack(self) -> None:
         """Builds anew after the stack changed."""
@@ -180,6 +181,10 @@ class Sequential(Model):
     def output_names(self) -> list[str]:
         """The name of the only output, that of the last layer."""
         return [self._stack[-1].name if self._stack else "output"]
+
+    def input_dtypes(self, form: Form, arrays: Sequence[Any]) -> list[str]:
+        """The type of its `Input`, if it begins with one."""
+        return [self._input_layer.input_dtype if self._input_layer else self.dtype] * len(arrays)
 
     # ---- Shapes ----------------------------------------------------------------------------------------------------
 

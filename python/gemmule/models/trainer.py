@@ -54,6 +54,15 @@ class Trainer:
         """Names of the outputs in order; `None` when only `call` knows what it returns."""
         return None
 
+    def input_dtypes(self, form: Form, arrays: Sequence[Any]) -> list[str]:
+        """The types that arrays of examples are converted to: those of the `Input`s, else that of the model.
+
+        Args:
+            form: how the arrays are put together.
+            arrays: one for each input. If they do not fit the model, its call will say so.
+        """
+        return [cast("Model", self).dtype] * len(arrays)
+
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -175,7 +184,8 @@ class Trainer:
             return outputs
         with _building:
             model = cast("Model", self)
-            one = [Tensor(np.ascontiguousarray(array[:1], model.dtype)) for array in inputs]
+            dtypes = self.input_dtypes(form, inputs)
+            one = [Tensor(np.ascontiguousarray(array[:1], dtype)) for array, dtype in zip(inputs, dtypes)]
             outputs = Outputs.of(model(put_together(form, one), training=False), self.output_names)
             self._forms = {key: outputs}
         return outputs
