@@ -494,6 +494,63 @@ BAD = {
 }
 
 
+UNKNOWN = {
+    "loss": ({"price": "mse", "kid": "mse"}, "'kid'", " Did you mean 'kind'?"),
+    "loss_weights": ({"prices": 2.0}, "'prices'", " Did you mean 'price'?"),
+    "metrics": ({"age": ["mae"]}, "'age'", ""),
+    "weighted_metrics": ({0: ["mae"]}, "0", ""),
+}
+
+
+def graph(names: tuple[str, ...]) -> gm.Model:
+    x = gm.Input((3,))
+    outputs = [gm.layers.Dense(1, name=name)(x) for name in names]
+    return gm.Model(x, outputs if len(names) > 1 else outputs[0])
+
+
+@pytest.mark.parametrize("argument", UNKNOWN)
+def test_compile_refuses_unknown_outputs_of_graphs(argument: str) -> None:
+    value, key, cure = UNKNOWN[argument]
+    message = f"{argument} has the key {key}, but the model has no output of this name.{cure} Known: "
+    model = graph(("price", "kind"))
+    with pytest.raises(ValueError, match=exactly(f"{message}kind, price.")):
+        model.compile("sgd", **{"loss": "mse", argument: value})
+    assert not model.compiled
+    one = {name: part for name, part in value.items() if name != "price"}
+    cure = cure if argument == "loss_weights" else ""
+    message = f"{argument} has the key {key}, but the model has no output of this name.{cure} Known: price."
+    stack = gm.Sequential([gm.Input((3,)), gm.layers.Dense(1, name="price")])
+    for model in (graph(("price",)), stack):
+        with pytest.raises(ValueError, match=exactly(message)):
+            model.compile("sgd", **{"loss": "mse", argument: one})
+
+
+@pytest.mark.parametrize("argument", UNKNOWN)
+def test_the_first_fit_refuses_unknown_outputs_of_other_models(argument: str) -> None:
+    value, key, cure = UNKNOWN[argument]
+    message = f"{argument} has the key {key}, but the model has no output of this name.{cure} Known: kind, price."
+    model = Two()
+    model.compile("sgd", **{"loss": LOSSES, argument: value})
+    with pytest.raises(ValueError, match=exactly(message)):
+        model.fit(**DICTS, verbose=0)
+    stack = gm.Sequential([gm.layers.Dense(1, name="last")])
+    one = {name: part for name, part in value.items() if name != "price"}
+    stack.compile("sgd", **{"loss": "mse", argument: one})
+    with pytest.raises(ValueError, match=rf"^{argument} has the key {key}, but .* Known: last\.$"):
+        stack.fit(WIDE, PRICE, verbose=0)
+
+
+def test_right_names_compile_and_train() -> None:
+    model = graph(("price", "kind"))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="loss_weights has the key 'a', but the model has no output"):
+        model.loss_weights = {"a": 1.0}
+    assert model.loss_weights is None
+    model.compile("sgd", {"price": "mse", "kind": "mae"}, {"kind": 0.5}, {"price": ["mae"]}, {"kind": ["mse"]})
+    logs = model.fit(WIDE, {"price": PRICE, "kind": PRICE}, verbose=0).history
+    assert sorted(logs) == ["kind_loss", "kind_mse", "loss", "price_loss", "price_mae"]
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_complaints(case: str) -> None:
     options, changes, message = BAD[case]

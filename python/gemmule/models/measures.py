@@ -92,6 +92,7 @@ class Measures:
 
 def _by_output(argument: str, value: Any, outputs: Outputs) -> list[list[Any]]:
     """The metrics of each output."""
+    outputs.check_names(argument, value)
     if len(outputs.names) == 1:
         return [list(_flat(value))]
     return [list(_flat(entry)) for entry in outputs.settings(argument, value or None, repeat=False)]

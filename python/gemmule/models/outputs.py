@@ -110,6 +110,15 @@ class Outputs(NamedTuple):
         arrays = "one array" if len(parts) == 1 else f"{len(parts)} arrays"
         raise ValueError(f"The model has {self.listed}, but {argument} holds {arrays}. {cure}")
 
+    def check_names(self, argument: str, value: Any) -> None:
+        """Refuses keys that name no output, if what `compile` was told is a dict by name.
+
+        Raises:
+            ValueError: naming the first one and what it may have meant.
+        """
+        if _is_by_name(value):
+            check_keys(argument, list(value), self.names, "output")
+
     def settings(self, argument: str, value: Any, repeat: bool) -> list[Any]:
         """What `compile` was told for each output.
 
@@ -124,8 +133,8 @@ class Outputs(NamedTuple):
         count = len(self.names)
         if value is None:
             return [None] * count
-        if isinstance(value, Mapping) and "class_name" not in value:
-            check_keys(argument, list(value), self.names, "output")
+        self.check_names(argument, value)
+        if _is_by_name(value):
             return [value.get(name) for name in self.names]
         if isinstance(value, (list, tuple)):
             if len(value) == count:
@@ -140,3 +149,8 @@ class Outputs(NamedTuple):
             f"{argument} needs one entry for each of the model's {self.listed}, as a list or a dict by name."
             f"{received(**{argument: value})}"
         )
+
+
+def _is_by_name(value: Any) -> bool:
+    """Whether a setting is a dict by the names of outputs, and not the configuration of one object."""
+    return isinstance(value, Mapping) and "class_name" not in value

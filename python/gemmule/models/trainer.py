@@ -95,7 +95,8 @@ class Trainer:
             auto_scale_loss: only `True`; it concerns mixed precision, which gemmule does not use.
 
         Raises:
-            ValueError: for unknown names.
+            ValueError: for unknown names, those of outputs too. A model of one's own that was not called yet does not
+                know its outputs: then they are compared when it is first trained or evaluated.
 
         Example:
             >>> model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -109,12 +110,21 @@ class Trainer:
         if jit_compile not in (True, False, "auto"):
             raise ValueError(f"jit_compile must be True, False or 'auto'.{received(jit_compile=jit_compile)}")
         model = cast("Model", self)
+        self._check_outputs(loss=loss, loss_weights=loss_weights, metrics=metrics, weighted_metrics=weighted_metrics)
         objective, measures = Objective(loss, loss_weights, model.dtype), Measures(metrics, weighted_metrics)
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
         self.jit_compile = jit_compile
         self._compiled = Compiled(model, optimizer, objective, measures)
         self._runner = EpochRunner(model, self._compiled)
         self._predictor = None  # run_eagerly and jit_compile concern predictions, too
+
+    def _check_outputs(self, **settings: Any) -> None:
+        """Refuses dicts with names of outputs that the model does not have, if its outputs are known."""
+        model = cast("Model", self)
+        if model.built and self.output_names is not None:
+            outputs = Outputs.of(model.output, self.output_names)
+            for argument, value in settings.items():
+                outputs.check_names(argument, value)
 
     @property
     def compiled(self) -> bool:
@@ -142,7 +152,9 @@ class Trainer:
 
     @loss_weights.setter
     def loss_weights(self, value: Any) -> None:
-        self._require_compiled("loss_weights").objective.weights = value
+        compiled = self._require_compiled("loss_weights")
+        self._check_outputs(loss_weights=value)
+        compiled.objective.weights = value
 
     @property
     def metrics(self) -> list[Any]:
