@@ -126,7 +126,7 @@ STOREYS = [
     {"_version", "_native", "errors", "naming", "scope", "mutation"},
     {"memory", "backend"},
     {"config", "random", "tensor", "store", "symbolic"},
-    {"autograd", "deferral", "fusion", "plan", "session"},
+    {"autograd", "deferral", "fusion", "plan", "recording", "session"},
     {"ops"},
     {
         "initializers",

@@ -24,9 +24,9 @@ std::vector<BufferRef> buffer_refs(const References& references) {
   return refs;
 }
 
-void add_step(Plan& plan, const std::string& name, const py::sequence& outputs, const py::sequence& inputs,
-              const py::dict& attributes, const References& references) {
-  const CallArguments arguments(outputs, inputs, attributes);
+void add_step(Plan& plan, const std::string& name, const py::sequence& forms, const py::dict& attributes,
+              const References& references) {
+  const CallArguments arguments(forms, attributes);
   plan.add_step(find_kernel(name, arguments.floating()), arguments.call(), buffer_refs(references));
 }
 
@@ -61,8 +61,9 @@ void bind_plan(py::module_& m) {
             return plan.add_buffer(array.nbytes(), const_cast<void*>(array.data()), false);
           },
           py::arg("array"), "Memory that the caller keeps alive and in place; returns its number.")
-      .def("add_step", &add_step, py::arg("name"), py::arg("outputs"), py::arg("inputs"), py::arg("attributes"),
-           py::arg("references"), "One call; `references` are (buffer, byte offset) pairs, (-1, 0) for None.")
+      .def("add_step", &add_step, py::arg("name"), py::arg("forms"), py::arg("attributes"), py::arg("references"),
+           "One call; `forms` are (shape, dtype) of outputs and inputs, `references` (buffer, byte offset); "
+           "None and (-1, 0) for absent ones.")
       .def(
           "add_guard", [](Plan& plan, int buffer, int64_t offset) { plan.add_guard(BufferRef{buffer, offset}); },
           py::arg("buffer"), py::arg("offset"), "Ends a run when the int32 there is not zero.")

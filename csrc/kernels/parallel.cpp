@@ -102,6 +102,8 @@ thread_local Scratch scratch;
 
 }  // namespace
 
+void release_scratch() { scratch = Scratch(); }
+
 void set_num_threads(int threads) { chosen = threads; }
 
 int num_threads() {

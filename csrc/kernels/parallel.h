@@ -49,6 +49,9 @@ class FlushDenormals {
 // Runs a prepared call at once. Work below `serial_ns` stays on this thread.
 void run_now(const Kernel& kernel, const Launch& launch, void* const* buffers, double serial_ns);
 
+// Gives back the scratch memory that calls run at once keep for the next one on this thread.
+void release_scratch();
+
 // Does the share of one thread of one phase; callers put a barrier behind it.
 inline void run_share(const Kernel& kernel, const Launch& launch, void* const* buffers, int phase, int thread, int team,
                       void* shared, void* local) {

@@ -5,6 +5,10 @@
 #include <chrono>
 #include <limits>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "../kernels/parallel.h"
 
 namespace gemmule {
@@ -16,6 +20,16 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 // A run shorter than this (by the kernels' rough costs) gains less from a second thread than it takes to wake one up.
 constexpr double kBriefNs = 300e3;
 constexpr double kAwakeSeconds = 1e-3;  // for so long after its last work a team is sure to be spinning still
+
+constexpr int64_t kLargeBytes = int64_t{1} << 24;
+
+// The eager steps before a plan leave free memory behind that the plan has no use for.
+void give_back_memory() {
+  release_scratch();
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
 
 std::atomic<double> last_run{0};  // when any plan ended last
 
@@ -62,6 +76,7 @@ void Plan::finish() {
   for (Buffer& buffer : buffers_)
     if (buffer.temporary && buffer.life.last >= 0) temporaries.push_back(&buffer.life);
   layout_bytes_ = lay_out(temporaries);
+  if (layout_bytes_ >= kLargeBytes) give_back_memory();
   arena_ = std::make_unique<Arena>(layout_bytes_);
   for (Step& step : steps_) {
     resolve(step);

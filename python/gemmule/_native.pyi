@@ -31,8 +31,7 @@ class Plan:
     def add_step(
         self,
         name: str,
-        outputs: Operands,
-        inputs: Operands,
+        forms: Sequence[tuple[tuple[int, ...], np.dtype] | None],
         attributes: Mapping[str, Any],
         references: Sequence[tuple[int, int]],
     ) -> None: ...

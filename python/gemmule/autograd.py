@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,15 +31,31 @@ class _Local(threading.local):
 _local = _Local()
 
 
+class Source(NamedTuple):
+    """What a node knows of an input that is no variable: enough for its gradient, but not its values."""
+
+    number: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
 class Node:
-    """One recorded op: `output` was computed from `inputs`; `backward` leads back."""
+    """One recorded op: the tensor numbered `output` was computed from `inputs`; `backward` leads back.
+
+    Only what `backward` refers to is kept alive.
+    """
 
     __slots__ = ("backward", "changes", "inputs", "layer", "op", "output")
 
-    def __init__(self, op: str, output: Tensor, inputs: tuple[Tensor, ...], backward: Backward) -> None:
-        self.op, self.output, self.inputs, self.backward = op, output, inputs, backward
+    def __init__(self, op: str, output: Tensor, inputs: Iterable[Tensor | Source], backward: Backward) -> None:
+        self.op, self.output, self.backward = op, output.number, backward
+        self.inputs = tuple([_light(tensor) for tensor in inputs])
         self.layer = current_layer()
-        self.changes = sum(t.changes for t in inputs if isinstance(t, Variable) and t.trainable)
+        self.changes = sum(t.changes for t in self.variables())
+
+    def variables(self) -> list[Variable]:
+        """The trainable variables among the inputs."""
+        return [t for t in self.inputs if isinstance(t, Variable) and t.trainable]
 
     def check_unchanged(self) -> None:
         """Refuses to go back through a variable that has another value by now: the gradient would be wrong.
@@ -47,13 +63,19 @@ class Node:
         Raises:
             RuntimeError: naming the variables.
         """
-        variables = [t for t in self.inputs if isinstance(t, Variable) and t.trainable]
+        variables = self.variables()
         if sum(v.changes for v in variables) != self.changes:
             names = ", ".join(f'"{v.path}"' for v in variables)
             raise RuntimeError(
                 f"{self.op} was recorded with other values of {names} than it has now. Compute all gradients before "
                 "changing variables: call tape.gradient for every loss first, and then apply_gradients."
             )
+
+
+def _light(tensor: Tensor | Source) -> Variable | Source:
+    if isinstance(tensor, (Variable, Source)):
+        return tensor
+    return Source(tensor.number, tensor.shape, tensor.dtype)
 
 
 class Gradients:
@@ -64,7 +86,11 @@ class Gradients:
     """
 
     def __init__(
-        self, d: np.ndarray, inputs: Sequence[Tensor], buffers: Callable[[Tensor], np.ndarray], needed: set[int]
+        self,
+        d: np.ndarray,
+        inputs: Sequence[Variable | Source],
+        buffers: Callable[[Variable | Source], np.ndarray],
+        needed: set[int],
     ) -> None:
         self.d = d
         self._inputs, self._buffers, self._needed = inputs, buffers, needed
@@ -72,7 +98,7 @@ class Gradients:
 
     def needs(self, index: int) -> bool:
         """Whether anybody asked for the gradient of input `index`."""
-        return id(self._inputs[index]) in self._needed
+        return self._inputs[index].number in self._needed
 
     def buffer(self, index: int) -> np.ndarray | None:
         """The array to fill with the gradient of input `index`, or `None` when nobody needs it."""
@@ -105,7 +131,7 @@ def record(output: Tensor, inputs: Sequence[Tensor], backward: Backward, op: str
     node = None
     for tape in _local.tapes:
         if any([tape._tracks(tensor) for tensor in inputs]):  # a list: every input gets its chance to be watched
-            node = node or Node(op, output, tuple(inputs), backward)
+            node = node or Node(op, output, inputs, backward)
             tape._append(node)
     return output
 
@@ -138,7 +164,8 @@ class GradientTape:
         self._persistent, self._watch_variables = persistent, watch_accessed_variables
         self._used = False
         self._nodes: list[Node] = []
-        self._tracked: dict[int, Tensor] = {}  # keeps the tensors alive, so that an id names one tensor only
+        self._tracked: set[int] = set()  # numbers of the tensors it follows
+        self._variables: list[Variable] = []  # those among them
 
     def __enter__(self) -> GradientTape:
         if self in _local.tapes:
@@ -161,34 +188,41 @@ class GradientTape:
                     f"Only floating tensors can be watched. Received: {describe(one)}. "
                     "Convert it first: x = gm.ops.convert_to_tensor(x, dtype='float32')."
                 )
-            self._tracked[id(one)] = one
+            self._follow(one)
             one.logits = None  # a loss that went back to the logits would pass by what is watched
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in the order of their first use."""
-        return tuple(t for t in self._tracked.values() if isinstance(t, Variable))
+        return tuple(self._variables)
 
     def reset(self) -> None:
         """Forgets everything recorded."""
-        self._nodes.clear()
+        self._nodes = []
         self._tracked.clear()
+        self._variables.clear()
         self._used = False
 
     def stop_recording(self) -> _Paused:
         """A context in which this tape records nothing."""
         return _Paused(self)
 
-    def _tracks(self, tensor: Tensor) -> bool:
-        if id(tensor) in self._tracked:
+    def _follow(self, tensor: Tensor) -> None:
+        if tensor.number not in self._tracked:
+            self._tracked.add(tensor.number)
+            if isinstance(tensor, Variable):
+                self._variables.append(tensor)
+
+    def _tracks(self, tensor: Tensor | Source) -> bool:
+        if tensor.number in self._tracked:
             return True
         if isinstance(tensor, Variable) and tensor.trainable and self._watch_variables and tensor.dtype.kind == "f":
-            self._tracked[id(tensor)] = tensor
+            self._follow(tensor)
             return True
         return False
 
     def _append(self, node: Node) -> None:
         self._nodes.append(node)
-        self._tracked[id(node.output)] = node.output
+        self._tracked.add(node.output)
 
     def gradient(
         self,
@@ -221,10 +255,8 @@ class GradientTape:
         targets = _flatten(target)
         seeds = [np.asarray(g) for g in _flatten(output_gradients)] if output_gradients is not None else None
         flat = _flatten(sources)
-        found = self.gradient_arrays(targets, flat, seeds)
         used = [*flat, *(tensor for node in self._nodes for tensor in node.inputs)] if len(_local.tapes) else flat
-        if not self._persistent:
-            self._nodes.clear()
+        found = self.gradient_arrays(targets, flat, seeds)
         results = [_wrap(source, array, unconnected_gradients) for source, array in zip(flat, found, strict=True)]
         _poison_outer_tapes(self, used, [r for r in results if r is not None])
         iterator = iter(results)
@@ -238,7 +270,11 @@ class GradientTape:
         into: Mapping[int, np.ndarray] | None = None,
     ) -> list[np.ndarray | None]:
         """The engine under `gradient`: raw arrays, written straight `into` given places (by `id` of the source)."""
-        walk = _Walk(self._nodes, targets, sources, into or {})
+        nodes = self._nodes
+        if not self._persistent:
+            self._nodes = []  # each node is let go, with what it keeps, as soon as the walk is past it
+        walk = _Walk(nodes, targets, sources, into or {})
+        del nodes
         return walk.run(seeds)
 
 
@@ -265,59 +301,63 @@ class _Walk:
         sources: Sequence[Tensor],
         into: Mapping[int, np.ndarray],
     ) -> None:
-        self.targets, self.sources, self.into = targets, sources, into
-        self.needed = {id(source) for source in sources}
+        self.targets, self.sources = targets, sources
+        self.into = {source.number: into[id(source)] for source in sources if id(source) in into}
+        self.kept = {source.number for source in sources}  # gradients that are results
+        self.needed = set(self.kept)
         forward = []
         for node in nodes:
-            if any(id(tensor) in self.needed for tensor in node.inputs):
-                self.needed.add(id(node.output))
+            if any(tensor.number in self.needed for tensor in node.inputs):
+                self.needed.add(node.output)
                 forward.append(node)
-        reached = {id(target) for target in targets}
-        self.nodes: list[Node] = []  # in backward order
+        reached = {target.number for target in targets}
+        backward: list[Node] = []
         self.awaited: dict[int, int] = {}  # contributions still to come, by tensor
         for target in targets:
-            self.awaited[id(target)] = self.awaited.get(id(target), 0) + 1
+            self.awaited[target.number] = self.awaited.get(target.number, 0) + 1
         for node in reversed(forward):
-            if id(node.output) in reached:
-                self.nodes.append(node)
+            if node.output in reached:
+                backward.append(node)
                 for tensor in node.inputs:
-                    if id(tensor) in self.needed:
-                        reached.add(id(tensor))
-                        self.awaited[id(tensor)] = self.awaited.get(id(tensor), 0) + 1
+                    if tensor.number in self.needed:
+                        reached.add(tensor.number)
+                        self.awaited[tensor.number] = self.awaited.get(tensor.number, 0) + 1
+        self.nodes = backward[::-1]  # the next one last
         self.grads: dict[int, np.ndarray] = {}
 
     def run(self, seeds: Sequence[np.ndarray] | None) -> list[np.ndarray | None]:
         for index, target in enumerate(self.targets):
-            if id(target) in self.needed:
+            if target.number in self.needed:
                 self._add(target, _seed(target, seeds[index] if seeds else None))
-        for node in self.nodes:
-            d = self.grads.get(id(node.output))
-            if d is None:
-                continue
-            grad = Gradients(d, node.inputs, self._buffer, self.needed)
-            node.check_unchanged()
-            with layer_scope(node.layer, "backward"):
-                node.backward(grad)
-                for index, tensor in enumerate(node.inputs):
-                    if index in grad.results:
-                        self._add(tensor, grad.results[index])
-                    elif id(tensor) in self.needed:
-                        self.awaited[id(tensor)] -= 1
-            if id(node.output) not in self.into and not self._is_source(node.output):
-                del self.grads[id(node.output)]
-        return [self.grads.get(id(source)) for source in self.sources]
+        while self.nodes:
+            self._pass(self.nodes.pop())
+        return [self.grads.get(source.number) for source in self.sources]
 
-    def _is_source(self, tensor: Tensor) -> bool:
-        return any(tensor is source for source in self.sources)
+    def _pass(self, node: Node) -> None:
+        d = self.grads.get(node.output)
+        if d is None:
+            return
+        grad = Gradients(d, node.inputs, self._buffer, self.needed)
+        node.check_unchanged()
+        with layer_scope(node.layer, "backward"):
+            node.backward(grad)
+            for index, tensor in enumerate(node.inputs):
+                if index in grad.results:
+                    self._add(tensor, grad.results[index])
+                elif tensor.number in self.needed:
+                    self.awaited[tensor.number] -= 1
+        if node.output not in self.into and node.output not in self.kept:
+            del self.grads[node.output]
 
-    def _buffer(self, tensor: Tensor) -> np.ndarray:
+    def _buffer(self, tensor: Variable | Source) -> np.ndarray:
         """The final place when this is the only contribution, else a temporary."""
-        if self.awaited[id(tensor)] == 1 and id(tensor) not in self.grads and id(tensor) in self.into:
-            return self.into[id(tensor)]
+        number = tensor.number
+        if self.awaited[number] == 1 and number not in self.grads and number in self.into:
+            return self.into[number]
         return unset(tensor.shape, tensor.dtype, "gradient")
 
-    def _add(self, tensor: Tensor, array: np.ndarray) -> None:
-        key = id(tensor)
+    def _add(self, tensor: Tensor | Source, array: np.ndarray) -> None:
+        key = tensor.number
         self.awaited[key] -= 1
         last = self.awaited[key] == 0
         place = self.into.get(key) if last else None
@@ -350,7 +390,7 @@ def _wrap(source: Tensor, array: np.ndarray | None, unconnected: str) -> Tensor 
     return Tensor(np.zeros(source.shape, source.dtype)) if unconnected == "zero" else None
 
 
-def _poison_outer_tapes(inner: GradientTape, used: Sequence[Tensor], results: Sequence[Tensor]) -> None:
+def _poison_outer_tapes(inner: GradientTape, used: Sequence[Tensor | Source], results: Sequence[Tensor]) -> None:
     """Second derivatives do not exist here: an outer tape that runs into this gradient has to say so, not give 0."""
 
     def refuse(grad: Gradients) -> None:
@@ -362,7 +402,7 @@ def _poison_outer_tapes(inner: GradientTape, used: Sequence[Tensor], results: Se
     for tape in _local.tapes:
         if tape is inner:
             continue
-        inputs = tuple({id(tensor): tensor for tensor in used if tape._tracks(tensor)}.values())
+        inputs = {tensor.number: tensor for tensor in used if tape._tracks(tensor)}.values()
         if inputs:
             for result in results:
                 tape._append(Node("gradient", result, inputs, refuse))

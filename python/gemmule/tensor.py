@@ -6,6 +6,7 @@ The operators are attached by `gemmule.ops`, which lies above this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gemmule.memory import persistent
 
 # Called before a value leaves for Python or NumPy; the plan recorder and the tape object to it in their time.
 _read_guards: list[Callable[[Tensor, str], None]] = []
+_numbers = count()
 
 
 class Tensor:
@@ -29,10 +31,11 @@ class Tensor:
         array: a C-contiguous NumPy array, used without a copy.
     """
 
-    __slots__ = ("__weakref__", "_array", "logits", "logits_op")
+    __slots__ = ("__weakref__", "_array", "logits", "logits_op", "number")
 
     def __init__(self, array: np.ndarray) -> None:
         self._array = array
+        self.number = next(_numbers)  # its name on tapes, which do not keep it alive: ids come back, numbers do not
         self.logits: Tensor | None = None  # what a softmax or sigmoid was computed from: losses prefer it
         self.logits_op = ""  # and which of the two it was
 

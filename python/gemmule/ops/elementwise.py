@@ -50,11 +50,14 @@ def add(x1: Any, x2: Any) -> Tensor:
         array([1.5, 2.5], dtype=float32)
     """
 
-    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
-        give(grad, 0, grad.d, a.shape)
-        give(grad, 1, grad.d, b.shape)
+    y, t1, t2 = _computed("add", x1, x2)
+    shapes = t1.shape, t2.shape
 
-    return _binary("add", x1, x2, backward)
+    def backward(grad: Gradients) -> None:  # refers to no values: what nobody else needs is let go
+        give(grad, 0, grad.d, shapes[0])
+        give(grad, 1, grad.d, shapes[1])
+
+    return record(y, (t1, t2), backward, "add")
 
 
 @op
@@ -76,11 +79,14 @@ def subtract(x1: Any, x2: Any) -> Tensor:
         array([0.5, 1.5], dtype=float32)
     """
 
-    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
-        give(grad, 0, grad.d, a.shape)
-        give_computed(grad, 1, "negative", grad.d, shape=y.shape)
+    y, t1, t2 = _computed("subtract", x1, x2)
+    shape, y_shape = t1.shape, y.shape
 
-    return _binary("subtract", x1, x2, backward)
+    def backward(grad: Gradients) -> None:
+        give(grad, 0, grad.d, shape)
+        give_computed(grad, 1, "negative", grad.d, shape=y_shape)
+
+    return record(y, (t1, t2), backward, "subtract")
 
 
 @op
@@ -243,13 +249,19 @@ def _extremum_backward(kernel: str) -> BinaryBackward:
 
 def _binary(name: str, x1: Any, x2: Any, back: BinaryBackward) -> Tensor:
     """One broadcasting kernel; `back(grad, a, b, y)` works on the raw operands and result."""
+    y, t1, t2 = _computed(name, x1, x2)
+    a, b, result = t1.array, t2.array, y.array
+    return record(y, (t1, t2), lambda grad: back(grad, a, b, result), name)
+
+
+def _computed(name: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Result and operands of a broadcasting kernel."""
     dtype = result_dtype(x1, x2)
     dtype = "int32" if dtype in ("uint8", "bool") else dtype
     t1, t2 = as_tensor(x1, dtype), as_tensor(x2, dtype)
-    a, b = t1.array, t2.array
-    y = empty(broadcast_shapes(name, a.shape, b.shape), dtype)
-    execute(name, [y.array], [a, b])
-    return record(y, (t1, t2), lambda grad: back(grad, a, b, y.array), name)
+    y = empty(broadcast_shapes(name, t1.shape, t2.shape), dtype)
+    execute(name, [y.array], [t1.array, t2.array])
+    return y, t1, t2
 
 
 # --- comparison and logic --------------------------------------------------------------------------------------------
