@@ -99,7 +99,7 @@ class Recording:
         self.problem = self.problem or problem
 
     def finish(self) -> None:
-        """The step is over: lets go of its data, and notes what its constants hold, which may change before the next."""
+        """The step is over: lets go of its data and notes the values of constants, which may change before the next."""
         self._feeds, self._ranges, self._labels = {}, [], {}
         self.values = [owner.tobytes() for label, owner in self.owners.items() if label[0] == "constant"]
 
