@@ -14,7 +14,7 @@ import numpy as np
 
 SCALARS = (bool, int, float, str, type(None), np.generic)
 PLAIN = (*SCALARS, tuple, list, Mapping, np.ndarray)  # what a step can bake in by value
-_version = 0
+_version = _holdings = 0
 _local = threading.local()
 
 
@@ -26,6 +26,17 @@ def version() -> int:
 def version_here() -> int:
     """Likewise, but of changes made by this thread alone."""
     return getattr(_local, "version", 0)
+
+
+def holdings() -> int:
+    """A number that grows with every assignment that may give a layer other weights or other layers to hold."""
+    return _holdings
+
+
+def count_holding() -> None:
+    """Counts such an assignment."""
+    global _holdings
+    _holdings += 1
 
 
 class Watched:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -362,6 +362,7 @@ class Layer:
             variable.trainable = False
             self._frozen.append(variable)
         self._own_weights.append(variable)
+        mutation.count_holding()
         return variable
 
     def _too_late(self, what: str) -> RuntimeError:
@@ -374,6 +375,8 @@ class Layer:
         state = self.__dict__
         if isinstance(value, (Layer, Variable)) and state.get(name) is not value:
             self._adopt(name, value)
+        if isinstance(value, (Layer, Variable, list, tuple, Mapping)):
+            mutation.count_holding()
         if name not in state and state.get("_built") and isinstance(getattr(type(self), name, self), mutation.PLAIN):
             state[name] = getattr(type(self), name)  # a class's default, overruled on a layer that may be recorded
         before = state.get(name)

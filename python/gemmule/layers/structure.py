@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from gemmule import mutation
 from gemmule.errors import received
 from gemmule.symbolic import Shape, SymbolicTensor, rebuilt
 from gemmule.tensor import Tensor, Variable
@@ -100,6 +102,46 @@ def _held(path: str, value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str,
     elif isinstance(value, (list, tuple)):
         for index, part in enumerate(value):
             yield from _held(f"{path}/{index}", part, kinds)
+
+
+class Inventory:
+    """What layers hold at one moment, so that a look tells whether they may hold something else by now.
+
+    Assignments to attributes are counted anyway (`mutation.holdings`); lists and dicts can change without one.
+
+    Args:
+        layers: objects with attributes to leave out in `_untracked`.
+    """
+
+    def __init__(self, layers: Iterable[Any]) -> None:
+        self._count = mutation.holdings()
+        self._contents = [
+            (held, _members(held))
+            for layer in layers
+            for _, outer in attributes_of(layer, (list, tuple, Mapping), layer._untracked)
+            for held in _containers(outer)
+        ]
+
+    def is_current(self) -> bool:
+        """Whether nothing was assigned anywhere, and all lists and dicts hold the same objects."""
+        return self._count == mutation.holdings() and all(_same(_members(held), old) for held, old in self._contents)
+
+
+def _containers(value: Any) -> Iterator[Any]:
+    """A list or dict and those in it; tuples never change, but may hold some."""
+    if not isinstance(value, tuple):
+        yield value
+    for part in _members(value):
+        if isinstance(part, (list, tuple, Mapping)):
+            yield from _containers(part)
+
+
+def _members(value: Any) -> list[Any]:
+    return list(value.values() if isinstance(value, Mapping) else value)
+
+
+def _same(one: list[Any], two: list[Any]) -> bool:
+    return len(one) == len(two) and all(map(operator.is_, one, two))
 
 
 def unique(objects: Any) -> list[Any]:

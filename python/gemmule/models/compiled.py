@@ -15,6 +15,7 @@ from gemmule.autograd import GradientTape
 from gemmule.backend import execute, guard
 from gemmule.deferral import TrainingStep
 from gemmule.errors import received
+from gemmule.layers.structure import Inventory
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
 from gemmule.models.measures import Measures
@@ -62,6 +63,7 @@ class Compiled:
         self.trainable: list[Variable] | None = list(model.trainable_variables) if model.built else None
         self._frozen: dict[int, Any] | None = _frozen_layers(model) if model.built else None
         self._known: dict[int, Variable] = {}
+        self._inventory: Inventory | None = None  # of the model's layers when all their weights were known
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
 
     def named_metrics(self) -> dict[str, Any]:
@@ -182,12 +184,17 @@ class Compiled:
         Raises:
             RuntimeError: naming them.
         """
+        if self._inventory is not None and self._inventory.is_current():
+            return
+        inventory = Inventory(model._flatten_layers())
         late = [v.path for v in model.trainable_variables if id(v) not in self._known]
         if late:
             raise RuntimeError(
                 f"Weights were created after the model began to train and would never be updated: {', '.join(late)}. "
                 "Create all weights in build(), or call compile() again."
             )
+        if all(id(variable) in self._known for variable in model.variables):
+            self._inventory = inventory
 
     def destinations(self) -> dict[int, np.ndarray]:
         """Where the gradient of each trainable variable goes, by `id`."""

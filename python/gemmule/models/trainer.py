@@ -159,7 +159,7 @@ class Trainer:
     @property
     def metrics(self) -> list[Any]:
         """The loss tracker, the compiled metrics, and those that are attributes of the model."""
-        own = [metric for _, metric in attributes_of(self, (Metric,), frozenset())]
+        own = [metric for _, metric in attributes_of(self, (Metric,), cast("Model", self)._untracked)]
         return [*(self._compiled.metrics if self._compiled else ()), *own]
 
     @property
