@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import pickle
 import re
 
@@ -299,6 +300,62 @@ def test_unknown_activations_and_initializers_name_the_layer(cls, arguments):
     if cls != "Activation":
         with pytest.raises(ValueError, match="^" + re.escape(f"{start}unknown initializer 'zero'. Did you mean ")):
             make(*arguments, bias_initializer="zero", name="mine")
+
+
+WINDOWS = "strides padding data_format"
+RULES = "kernel_regularizer bias_regularizer activity_regularizer kernel_constraint bias_constraint"
+KERNEL = f"activation use_bias kernel_initializer bias_initializer {RULES}"
+EACH = KERNEL.replace("kernel_", "depthwise_")
+BOTH = EACH.replace("depthwise_constraint", "depthwise_constraint pointwise_constraint")
+for what in ("initializer", "regularizer"):
+    BOTH = BOTH.replace(f"depthwise_{what}", f"depthwise_{what} pointwise_{what}")
+PARAMETERS = "center scale beta_initializer gamma_initializer"
+NORM_RULES = "beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
+MOVED = "fill_mode interpolation seed fill_value data_format"
+SIGNATURES = {  # Keras's, in its order
+    "Conv1D": f"filters kernel_size {WINDOWS} dilation_rate groups {KERNEL}",
+    "Conv2D": f"filters kernel_size {WINDOWS} dilation_rate groups {KERNEL}",
+    "Conv2DTranspose": f"filters kernel_size strides padding output_padding data_format dilation_rate {KERNEL}",
+    "DepthwiseConv2D": f"kernel_size strides padding depth_multiplier data_format dilation_rate {EACH}",
+    "SeparableConv2D": f"filters kernel_size {WINDOWS} dilation_rate depth_multiplier {BOTH}",
+    **{f"{kind}Pooling{rank}D": f"pool_size {WINDOWS} name" for kind in ("Max", "Average") for rank in (1, 2)},
+    **{f"Global{kind}Pooling{rank}D": "data_format keepdims" for kind in ("Max", "Average") for rank in (1, 2)},
+    "BatchNormalization": f"axis momentum epsilon {PARAMETERS} moving_mean_initializer moving_variance_initializer "
+    f"{NORM_RULES} renorm renorm_clipping renorm_momentum synchronized",
+    "LayerNormalization": f"axis epsilon {PARAMETERS} {NORM_RULES} rms_scaling",
+    "GroupNormalization": f"groups axis epsilon {PARAMETERS} {NORM_RULES}",
+    "RandomFlip": "mode seed data_format",
+    "RandomTranslation": f"height_factor width_factor {MOVED}",
+    "RandomRotation": f"factor {MOVED}",
+    "RandomZoom": f"height_factor width_factor {MOVED}",
+    "RandomCrop": "height width seed data_format",
+    "RandomContrast": "factor value_range seed",
+}
+
+
+@pytest.mark.parametrize("cls", SIGNATURES)
+def test_constructors_show_keras_arguments(cls):
+    """Whatever they share behind the scenes: editors and `help` read the signature."""
+    parameters = inspect.signature(getattr(gm.layers, cls)).parameters.values()
+    assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == SIGNATURES[cls].split()
+    assert [p.name for p in parameters if p.kind is not p.POSITIONAL_OR_KEYWORD] == ["kwargs"]
+
+
+def test_constructors_can_be_extended():
+    class Edges(gm.layers.Conv2D):
+        def __init__(self, strength=2.0, **kwargs):
+            super().__init__(4, 3, padding="same", **kwargs)
+            self.strength = strength
+
+        def get_config(self):
+            config = {**super().get_config(), "strength": self.strength}
+            return {key: value for key, value in config.items() if key in ("strength", "name", "use_bias")}
+
+    layer = Edges(3.0, use_bias=False, name="edges")
+    assert layer(np.ones((1, 5, 5, 2), np.float32)).shape == (1, 5, 5, 4)
+    assert Edges.from_config(layer.get_config()).get_config() == layer.get_config()
+    with pytest.raises(TypeError, match="Edges has no argument 'strides_'"):
+        Edges(strides_=2)
 
 
 @pytest.mark.parametrize("value", ["a", 1j, None, object()])

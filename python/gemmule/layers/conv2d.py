@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gemmule import initializers, ops
+from gemmule import ops
 from gemmule.layers.convolution import Convolution
-from gemmule.layers.structure import Shape
+from gemmule.layers.structure import Shape, arguments_of
 from gemmule.ops.conv2d import check_groups, check_not_empty, check_output_padding
 from gemmule.ops.windows import check_fits, reach, standardize_sizes, transposed_length
 from gemmule.scope import layer_scope
@@ -16,13 +16,32 @@ from gemmule.tensor import Tensor
 class _Filters(Convolution):
     """Layers with a number of filters, groups and one kernel."""
 
-    def __init__(self, filters: int, groups: int, kernel_initializer: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.filters = self._count("filters", filters)
-        self.groups = self._count("groups", groups)
+    _counts = ("filters", "groups")
+    groups: int
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, ...],
+        strides: int | tuple[int, ...] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**arguments_of(locals()))
         with layer_scope(self.name):
             check_groups(self._op, self.groups, (), self.filters)  # the channels come with the input
-        self.kernel_initializer = self._find(initializers.get, kernel_initializer)
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -39,13 +58,6 @@ class _Filters(Convolution):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *self._windows(input_shape), self.filters)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "filters": self.filters,
-            "groups": self.groups,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-        }
 
 
 class Conv1D(_Filters):
@@ -89,48 +101,6 @@ class Conv1D(_Filters):
     _op = "conv1d"
     _rank = 1
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int],
-        strides: int | tuple[int] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int] = 1,
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            groups,
-            kernel_initializer,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            unsupported={
-                "kernel_regularizer": kernel_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "kernel_constraint": kernel_constraint,
-                "bias_constraint": bias_constraint,
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
-
 
 class Conv2D(_Filters):
     """Convolution of images: each filter slides over the image and sees a small part of it at a time.
@@ -172,48 +142,6 @@ class Conv2D(_Filters):
 
     Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
     """
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = (1, 1),
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            groups,
-            kernel_initializer,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            unsupported={
-                "kernel_regularizer": kernel_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "kernel_constraint": kernel_constraint,
-                "bias_constraint": bias_constraint,
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
 
 
 class Conv2DTranspose(Convolution):
@@ -280,27 +208,8 @@ class Conv2DTranspose(Convolution):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            unsupported={
-                "kernel_regularizer": kernel_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "kernel_constraint": kernel_constraint,
-                "bias_constraint": bias_constraint,
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
-        self.filters = self._count("filters", filters)
+        super().__init__(**arguments_of(locals(), "output_padding"))
         self.output_padding = self._checked_output_padding(output_padding)
-        self.kernel_initializer = self._find(initializers.get, kernel_initializer)
 
     def _checked_output_padding(self, value: Any) -> tuple[int, ...] | None:
         if value is None:
@@ -333,8 +242,4 @@ class Conv2DTranspose(Convolution):
         return (input_shape[0], *spatial, self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "filters": self.filters,
-            "output_padding": self.output_padding,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-        }
+        return super().get_config() | {"output_padding": self.output_padding}

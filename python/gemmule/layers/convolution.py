@@ -35,6 +35,8 @@ _CURES = {
 class Convolution(Layer):
     """Base class of convolutional layers.
 
+    A subclass names its kernels and what it counts; its constructor hands all its arguments on.
+
     Args:
         kernel_size: taps of the kernel, one integer or one for each direction.
         strides: steps of the kernel.
@@ -43,16 +45,19 @@ class Convolution(Layer):
         dilation_rate: distance of neighbouring taps.
         activation: name or function; `None` for none.
         use_bias: whether there is a bias.
-        bias_initializer: how the bias begins.
-        unsupported: arguments of Keras's that this version refuses unless they are `None`.
-        activity_regularizer: not supported yet.
-        **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
+        **more: what the layer counts; how each of its kernels and the bias begin, their regularizers and constraints
+            (not supported yet); and the arguments of every layer.
     """
 
     _wants_floats = True
     _op = "conv2d"
     _rank = 2
     _together = False  # whether strides and dilation may both be greater than 1
+    _kernels: tuple[str, ...] = ("kernel",)
+    _counts: tuple[str, ...] = ("filters",)  # arguments that are positive integers
+    filters: int
+    kernel_initializer: Any
+    bias_initializer: Any
 
     def __init__(
         self,
@@ -64,15 +69,17 @@ class Convolution(Layer):
         dilation_rate: Any,
         activation: Any,
         use_bias: bool,
-        bias_initializer: Any,
-        unsupported: dict[str, Any],
-        activity_regularizer: Any,
-        **kwargs: Any,
+        **more: Any,
     ) -> None:
-        self._check_supported(unsupported)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        rules = [f"{weight}_{rule}" for rule in ("regularizer", "constraint") for weight in (*self._kernels, "bias")]
+        self._check_supported({name: more.pop(name) for name in rules})
+        initial = {name: more.pop(name) for name in self._initializers()}
+        counts = {name: more.pop(name) for name in self._counts}
+        super().__init__(**more)
         op, rank = self._op, self._rank
         with layer_scope(self.name):
+            for name, count in counts.items():
+                setattr(self, name, standardize_sizes(op, name, count, 1)[0])
             check_channels_last(op, data_format, rank)
             self.kernel_size = standardize_sizes(op, "kernel_size", kernel_size, rank)
             self.strides = standardize_sizes(op, "strides", strides, rank)
@@ -83,12 +90,11 @@ class Convolution(Layer):
         self.data_format = "channels_last"
         self.activation = self._find(activations.get, activation)
         self.use_bias = bool(use_bias)
-        self.bias_initializer = self._find(initializers.get, bias_initializer)
+        for name, initializer in initial.items():
+            setattr(self, name, self._find(initializers.get, initializer))
 
-    def _count(self, argument: str, value: Any) -> int:
-        """An argument that must be a positive integer."""
-        with layer_scope(self.name):
-            return standardize_sizes(self._op, argument, value, 1)[0]
+    def _initializers(self) -> list[str]:
+        return [f"{weight}_initializer" for weight in (*self._kernels, "bias")]
 
     def _channels(self, input_shape: Shape) -> int:
         """Channels of the input, whose shape is checked."""
@@ -124,13 +130,7 @@ class Convolution(Layer):
         return self.activation(op(inputs, *weights, self.bias, **arguments))
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-        }
+        names = (*self._counts, "kernel_size", "strides", "padding", "data_format", "dilation_rate", "use_bias")
+        config = {name: getattr(self, name) for name in names}
+        config |= {name: initializers.serialize(getattr(self, name)) for name in self._initializers()}
+        return super().get_config() | config | {"activation": activations.serialize(self.activation)}

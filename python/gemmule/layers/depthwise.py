@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gemmule import initializers, ops
+from gemmule import ops
 from gemmule.layers.convolution import Convolution
-from gemmule.layers.structure import Shape
+from gemmule.layers.structure import Shape, arguments_of
 from gemmule.tensor import Tensor
 
 
@@ -48,6 +48,10 @@ class DepthwiseConv2D(Convolution):
 
     _op = "depthwise_conv2d"
     _together = True
+    _kernels = ("depthwise",)
+    _counts = ("depth_multiplier",)
+    depth_multiplier: int
+    depthwise_initializer: Any
 
     def __init__(
         self,
@@ -68,26 +72,7 @@ class DepthwiseConv2D(Convolution):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            unsupported={
-                "depthwise_regularizer": depthwise_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "depthwise_constraint": depthwise_constraint,
-                "bias_constraint": bias_constraint,
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
-        self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = self._find(initializers.get, depthwise_initializer)
+        super().__init__(**arguments_of(locals()))
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -103,12 +88,6 @@ class DepthwiseConv2D(Convolution):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         channels = self._channels(input_shape)
         return (input_shape[0], *self._windows(input_shape), channels * self.depth_multiplier)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-        }
 
 
 class SeparableConv2D(Convolution):
@@ -157,6 +136,11 @@ class SeparableConv2D(Convolution):
 
     _op = "separable_conv2d"
     _together = True
+    _kernels = ("depthwise", "pointwise")
+    _counts = ("filters", "depth_multiplier")
+    depth_multiplier: int
+    depthwise_initializer: Any
+    pointwise_initializer: Any
 
     def __init__(
         self,
@@ -181,30 +165,7 @@ class SeparableConv2D(Convolution):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            unsupported={
-                "depthwise_regularizer": depthwise_regularizer,
-                "pointwise_regularizer": pointwise_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "depthwise_constraint": depthwise_constraint,
-                "pointwise_constraint": pointwise_constraint,
-                "bias_constraint": bias_constraint,
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
-        self.filters = self._count("filters", filters)
-        self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = self._find(initializers.get, depthwise_initializer)
-        self.pointwise_initializer = self._find(initializers.get, pointwise_initializer)
+        super().__init__(**arguments_of(locals()))
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
@@ -221,11 +182,3 @@ class SeparableConv2D(Convolution):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *self._windows(input_shape), self.filters)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "filters": self.filters,
-            "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-            "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
-        }

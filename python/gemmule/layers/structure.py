@@ -104,6 +104,17 @@ def _held(path: str, value: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str,
             yield from _held(f"{path}/{index}", part, kinds)
 
 
+def arguments_of(scope: dict[str, Any], *kept: str) -> dict[str, Any]:
+    """The arguments of a constructor, to hand them on: `super().__init__(**arguments_of(locals()))`.
+
+    Args:
+        scope: its `locals()`.
+        *kept: names of arguments it keeps to itself.
+    """
+    left_out = {"self", "__class__", "kwargs", *kept}
+    return {name: value for name, value in scope.items() if name not in left_out} | scope["kwargs"]
+
+
 class Inventory:
     """What layers hold at one moment, so that a look tells whether they may hold something else by now.
 
