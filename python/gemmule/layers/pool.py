@@ -7,7 +7,7 @@ from typing import Any
 from gemmule import ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import Shape
+from gemmule.layers.structure import Shape, arguments_of
 from gemmule.ops.windows import (
     check_channels_last,
     check_fits,
@@ -28,9 +28,15 @@ class _Pooling(Layer):
     _rank = 2
 
     def __init__(
-        self, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None, **kwargs: Any
+        self,
+        pool_size: int | tuple[int, ...],
+        strides: int | tuple[int, ...] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         with layer_scope(self.name):
             check_channels_last(self._op, data_format, self._rank)
             self.pool_size = standardize_sizes(self._op, "pool_size", pool_size, self._rank)
@@ -65,7 +71,22 @@ class _Pooling(Layer):
         }
 
 
-class MaxPooling2D(_Pooling):
+class _MaxPooling(_Pooling):
+    """Windows of two, unless others are asked for."""
+
+    def __init__(
+        self,
+        pool_size: int | tuple[int, ...] = 2,
+        strides: int | tuple[int, ...] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**arguments_of(locals()))
+
+
+class MaxPooling2D(_MaxPooling):
     """The largest pixel of each window of an image.
 
     Args:
@@ -91,19 +112,8 @@ class MaxPooling2D(_Pooling):
         (2, 14, 14, 8)
     """
 
-    def __init__(
-        self,
-        pool_size: int | tuple[int, int] = (2, 2),
-        strides: int | tuple[int, int] | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
-
-class MaxPooling1D(_Pooling):
+class MaxPooling1D(_MaxPooling):
     """The largest step of each window of a sequence.
 
     Args:
@@ -130,17 +140,6 @@ class MaxPooling1D(_Pooling):
     """
 
     _rank = 1
-
-    def __init__(
-        self,
-        pool_size: int | tuple[int] = 2,
-        strides: int | tuple[int] | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
 class AveragePooling2D(_Pooling):
@@ -171,17 +170,6 @@ class AveragePooling2D(_Pooling):
 
     _op = "average_pool"
 
-    def __init__(
-        self,
-        pool_size: int | tuple[int, int],
-        strides: int | tuple[int, int] | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
-
 
 class AveragePooling1D(_Pooling):
     """The mean of each window of a sequence.
@@ -211,17 +199,6 @@ class AveragePooling1D(_Pooling):
 
     _op = "average_pool"
     _rank = 1
-
-    def __init__(
-        self,
-        pool_size: int | tuple[int],
-        strides: int | tuple[int] | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
 class _GlobalPooling(Layer):
