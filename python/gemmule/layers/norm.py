@@ -10,7 +10,7 @@ import numpy as np
 from gemmule import deferral, initializers, ops
 from gemmule.errors import not_yet, received
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import Shape
+from gemmule.layers.structure import Shape, arguments_of
 from gemmule.naming import snake_case
 from gemmule.scope import where
 from gemmule.tensor import Tensor
@@ -20,19 +20,20 @@ class _Normalization(Layer):
     """What normalizing layers share: a factor gamma and a summand beta for each channel, and an epsilon."""
 
     _wants_floats = True
+    _refused: tuple[str, ...] = ("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint")
 
     def __init__(
         self,
+        *,
         epsilon: float,
         center: bool,
         scale: bool,
         beta_initializer: Any,
         gamma_initializer: Any,
-        unsupported: dict[str, Any],
-        **kwargs: Any,
+        **more: Any,
     ) -> None:
-        self._check_supported(unsupported)
-        super().__init__(**kwargs)
+        self._check_supported({name: more.pop(name) for name in self._refused})
+        super().__init__(**more)
         self.epsilon = self._number("epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = self._find(initializers.get, beta_initializer)
@@ -130,6 +131,8 @@ class BatchNormalization(_Normalization):
     Shift", 2015.
     """
 
+    _refused = (*_Normalization._refused, "renorm", "renorm_clipping", "renorm_momentum", "synchronized")
+
     def __init__(
         self,
         axis: int = -1,
@@ -151,17 +154,11 @@ class BatchNormalization(_Normalization):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        unsupported = {
-            "beta_regularizer": beta_regularizer,
-            "gamma_regularizer": gamma_regularizer,
-            "beta_constraint": beta_constraint,
-            "gamma_constraint": gamma_constraint,
-            "renorm": renorm,
-            "renorm_clipping": renorm_clipping,
-            "renorm_momentum": None if renorm_momentum == 0.99 else renorm_momentum,
-            "synchronized": synchronized,
-        }
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, unsupported, **kwargs)
+        own = ("axis", "momentum", "moving_mean_initializer", "moving_variance_initializer")
+        arguments = arguments_of(locals(), "own", *own)
+        if renorm_momentum == 0.99:  # the default of what is not supported
+            arguments["renorm_momentum"] = None
+        super().__init__(**arguments)
         axis = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
         self.axis = int(axis) if isinstance(axis, np.integer) else axis
         self.momentum = self._number("momentum", momentum, most=1.0)
@@ -228,6 +225,8 @@ class LayerNormalization(_Normalization):
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
 
+    _refused = (*_Normalization._refused, "rms_scaling")
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -243,14 +242,7 @@ class LayerNormalization(_Normalization):
         rms_scaling: bool = False,
         **kwargs: Any,
     ) -> None:
-        unsupported = {
-            "beta_regularizer": beta_regularizer,
-            "gamma_regularizer": gamma_regularizer,
-            "beta_constraint": beta_constraint,
-            "gamma_constraint": gamma_constraint,
-            "rms_scaling": rms_scaling,
-        }
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, unsupported, **kwargs)
+        super().__init__(**arguments_of(locals(), "axis"))
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
 
     def build(self, input_shape: Shape) -> None:
@@ -315,13 +307,7 @@ class GroupNormalization(_Normalization):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        unsupported = {
-            "beta_regularizer": beta_regularizer,
-            "gamma_regularizer": gamma_regularizer,
-            "beta_constraint": beta_constraint,
-            "gamma_constraint": gamma_constraint,
-        }
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, unsupported, **kwargs)
+        super().__init__(**arguments_of(locals(), "groups", "axis"))
         if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or (groups < 1 and groups != -1):
             raise ValueError(
                 f"{self._where()}: groups must be a positive integer, or -1 for one group a channel."
