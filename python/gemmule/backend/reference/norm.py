@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from gemmule.backend.reference import activation as activations
@@ -132,11 +134,7 @@ def layer_norm_forward(
     epsilon: float,
 ) -> None:
     """y = (x - mean) inv_std gamma + beta with the statistics of each row. Ba, Kiros and Hinton (2016)."""
-    columns = x.shape[-1]
-    mean[...] = x.sum(axis=-1) / columns
-    centered = x - mean[..., np.newaxis]
-    inv_std[...] = 1 / np.sqrt(np.square(centered).sum(axis=-1) / columns + epsilon)
-    y[...] = centered * inv_std[..., np.newaxis] * (1 if gamma is None else gamma) + (0 if beta is None else beta)
+    _normalize(y, mean, inv_std, x, (-1,), gamma, beta, epsilon)
 
 
 def layer_norm_backward(
@@ -149,16 +147,8 @@ def layer_norm_backward(
     inv_std: np.ndarray,
     gamma: np.ndarray | None,
 ) -> None:
-    """With z the normalized row and dz = gamma dy: dx = inv_std (dz - mean of dz - z mean of dz z)."""
-    inverse = inv_std[..., np.newaxis]
-    z = (x - mean[..., np.newaxis]) * inverse
-    axes = tuple(range(x.ndim - 1))
-    if dgamma is not None:
-        dgamma[...] = (dy * z).sum(axis=axes)
-    if dbeta is not None:
-        dbeta[...] = dy.sum(axis=axes)
-    if dx is not None:
-        dx[...] = inverse * _without_mean_and_slope(dy if gamma is None else dy * gamma, z, (-1,))
+    """Gradients of `layer_norm_forward`."""
+    _normalize_backward(dx, dgamma, dbeta, dy, x, (-1,), mean, inv_std, gamma)
 
 
 def group_norm_forward(
@@ -173,13 +163,7 @@ def group_norm_forward(
     epsilon: float,
 ) -> None:
     """y = (x - mean) inv_std gamma + beta, statistics over the positions and channels of a group. Wu and He (2018)."""
-    parts = _in_groups(x, groups)
-    count = parts.shape[1] * parts.shape[3]
-    mean[...] = parts.sum(axis=(1, 3)) / count
-    centered = parts - mean[:, np.newaxis, :, np.newaxis]
-    inv_std[...] = 1 / np.sqrt(np.square(centered).sum(axis=(1, 3)) / count + epsilon)
-    z = (centered * inv_std[:, np.newaxis, :, np.newaxis]).reshape(x.shape)
-    y[...] = z * (1 if gamma is None else gamma) + (0 if beta is None else beta)
+    _normalize(y, mean, inv_std, _in_groups(x, groups), (1, 3), gamma, beta, epsilon)
 
 
 def group_norm_backward(
@@ -192,27 +176,56 @@ def group_norm_backward(
     inv_std: np.ndarray,
     gamma: np.ndarray | None,
 ) -> None:
-    """With z the normalized group and dz = gamma dy: dx = inv_std (dz - mean of dz - z mean of dz z)."""
-    groups = mean.shape[1]
-    inverse = inv_std[:, np.newaxis, :, np.newaxis]
-    z = (_in_groups(x, groups) - mean[:, np.newaxis, :, np.newaxis]) * inverse
-    axes = tuple(range(x.ndim - 1))
-    if dgamma is not None:
-        dgamma[...] = (dy * z.reshape(x.shape)).sum(axis=axes)
-    if dbeta is not None:
-        dbeta[...] = dy.sum(axis=axes)
-    if dx is not None:
-        dz = _in_groups(dy if gamma is None else dy * gamma, groups)
-        dx[...] = (inverse * _without_mean_and_slope(dz, z, (1, 3))).reshape(x.shape)
+    """Gradients of `group_norm_forward`."""
+    _normalize_backward(dx, dgamma, dbeta, dy, _in_groups(x, mean.shape[1]), (1, 3), mean, inv_std, gamma)
 
 
 def _in_groups(x: np.ndarray, groups: int) -> np.ndarray:
     """x (N, ..., C) as (N, positions, groups, channels of a group)."""
-    positions = int(np.prod(x.shape[1:-1]))
+    positions = prod(x.shape[1:-1])
     return x.reshape(x.shape[0], positions, groups, x.shape[-1] // groups)
 
 
-def _without_mean_and_slope(dz: np.ndarray, z: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    count = np.prod([z.shape[axis] for axis in axes])
-    total, turned = dz.sum(axis=axes, keepdims=True), (dz * z).sum(axis=axes, keepdims=True)
-    return dz - total / count - z * turned / count
+def _normalize(
+    y: np.ndarray,
+    mean: np.ndarray,
+    inv_std: np.ndarray,
+    parts: np.ndarray,
+    axes: tuple[int, ...],
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    epsilon: float,
+) -> None:
+    """The statistics are over some axes of the input, seen as `parts`; gamma and beta belong to its channels."""
+    count = prod(parts.shape[axis] for axis in axes)
+    mean[...] = parts.sum(axis=axes) / count
+    centered = parts - np.expand_dims(mean, axes)
+    inv_std[...] = 1 / np.sqrt(np.square(centered).sum(axis=axes) / count + epsilon)
+    z = (centered * np.expand_dims(inv_std, axes)).reshape(y.shape)
+    y[...] = z * (1 if gamma is None else gamma) + (0 if beta is None else beta)
+
+
+def _normalize_backward(
+    dx: np.ndarray | None,
+    dgamma: np.ndarray | None,
+    dbeta: np.ndarray | None,
+    dy: np.ndarray,
+    parts: np.ndarray,
+    axes: tuple[int, ...],
+    mean: np.ndarray,
+    inv_std: np.ndarray,
+    gamma: np.ndarray | None,
+) -> None:
+    """With z the normalized part and dz = gamma dy: dx = inv_std (dz - mean of dz - z mean of dz z)."""
+    inverse = np.expand_dims(inv_std, axes)
+    z = (parts - np.expand_dims(mean, axes)) * inverse
+    before = tuple(range(dy.ndim - 1))
+    if dgamma is not None:
+        dgamma[...] = (dy * z.reshape(dy.shape)).sum(axis=before)
+    if dbeta is not None:
+        dbeta[...] = dy.sum(axis=before)
+    if dx is not None:
+        dz = (dy if gamma is None else dy * gamma).reshape(parts.shape)
+        count = prod(parts.shape[axis] for axis in axes)
+        total, turned = dz.sum(axis=axes, keepdims=True), (dz * z).sum(axis=axes, keepdims=True)
+        dx[...] = (inverse * (dz - total / count - z * turned / count)).reshape(dy.shape)
