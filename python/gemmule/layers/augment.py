@@ -35,6 +35,7 @@ class RandomImageLayer(Layer):
 
     _wants_floats = True
     _op = "random_images"
+    _configured: tuple[str, ...] = ("seed", "data_format")  # attributes that make up the configuration
 
     def __init__(self, seed: int | None = None, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,13 +78,13 @@ class RandomImageLayer(Layer):
         numbers = all(isinstance(f, Real) and not isinstance(f, bool) for f in many)
         if len(many) != 2 or not numbers or any(not low <= f <= high for f in many):
             raise ValueError(
-                f'{self._op} (layer "{self.name}"): {argument} must be a number, or two, from {low:g} to {high:g}.'
+                f"{self._where()}: {argument} must be a number, or two, from {low:g} to {high:g}."
                 f"{received(**{argument: factor})}"
             )
         return (min(many), max(many)) if isinstance(factor, (tuple, list)) else (-abs(factor), abs(factor))
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"seed": self.seed, "data_format": self.data_format}
+        return super().get_config() | {name: getattr(self, name) for name in self._configured}
 
 
 class RandomFlip(RandomImageLayer):
@@ -106,6 +107,7 @@ class RandomFlip(RandomImageLayer):
     """
 
     _op = "random_flip"
+    _configured = (*RandomImageLayer._configured, "mode")
 
     def __init__(
         self,
@@ -126,12 +128,11 @@ class RandomFlip(RandomImageLayer):
         )
         return ops.affine_transform(images, maps, "nearest", "nearest")
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"mode": self.mode}
-
 
 class _Moved(RandomImageLayer):
     """Layers that move the content of images, so that something from outside comes in."""
+
+    _configured = (*RandomImageLayer._configured, "fill_mode", "interpolation", "fill_value")
 
     def __init__(
         self,
@@ -147,9 +148,7 @@ class _Moved(RandomImageLayer):
             check_choice(self._op, "fill_mode", fill_mode, FILL_MODES)
             check_choice(self._op, "interpolation", interpolation, INTERPOLATIONS)
         if isinstance(fill_value, bool) or not isinstance(fill_value, Real):
-            raise ValueError(
-                f'{self._op} (layer "{self.name}"): fill_value must be a number.{received(fill_value=fill_value)}'
-            )
+            raise ValueError(f"{self._where()}: fill_value must be a number.{received(fill_value=fill_value)}")
         self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, float(fill_value)
 
     def _moved(
@@ -157,13 +156,6 @@ class _Moved(RandomImageLayer):
     ) -> Tensor:
         maps = random_transforms(kind, images.shape[0], images.shape[1:3], self._random(), height, width, joint)
         return ops.affine_transform(images, maps, self.interpolation, self.fill_mode, self.fill_value)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "fill_mode": self.fill_mode,
-            "interpolation": self.interpolation,
-            "fill_value": self.fill_value,
-        }
 
 
 class RandomTranslation(_Moved):
@@ -190,6 +182,7 @@ class RandomTranslation(_Moved):
     """
 
     _op = "random_translation"
+    _configured = (*_Moved._configured, "height_factor", "width_factor")
 
     def __init__(
         self,
@@ -209,9 +202,6 @@ class RandomTranslation(_Moved):
 
     def _changed(self, images: Tensor) -> Tensor:
         return self._moved(images, "translation", self._height, self._width)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"height_factor": self.height_factor, "width_factor": self.width_factor}
 
 
 class RandomRotation(_Moved):
@@ -236,6 +226,7 @@ class RandomRotation(_Moved):
     """
 
     _op = "random_rotation"
+    _configured = (*_Moved._configured, "factor")
 
     def __init__(
         self,
@@ -253,9 +244,6 @@ class RandomRotation(_Moved):
 
     def _changed(self, images: Tensor) -> Tensor:
         return self._moved(images, "rotation", self._turns)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"factor": self.factor}
 
 
 class RandomZoom(_Moved):
@@ -282,6 +270,7 @@ class RandomZoom(_Moved):
     """
 
     _op = "random_zoom"
+    _configured = (*_Moved._configured, "height_factor", "width_factor")
 
     def __init__(
         self,
@@ -303,16 +292,13 @@ class RandomZoom(_Moved):
         low, high = self._limits(argument, factor, -1, 1)
         if low <= -1:
             raise ValueError(
-                f'{self._op} (layer "{self.name}"): {argument} must be greater than -1: nothing would be left to show.'
+                f"{self._where()}: {argument} must be greater than -1: nothing would be left to show."
                 f"{received(**{argument: factor})}"
             )
         return low, high
 
     def _changed(self, images: Tensor) -> Tensor:
         return self._moved(images, "zoom", self._height, self._width, joint=self.width_factor is None)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"height_factor": self.height_factor, "width_factor": self.width_factor}
 
 
 class RandomCrop(RandomImageLayer):
@@ -339,6 +325,7 @@ class RandomCrop(RandomImageLayer):
     """
 
     _op = "random_crop"
+    _configured = (*RandomImageLayer._configured, "height", "width")
 
     def __init__(
         self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
@@ -369,9 +356,6 @@ class RandomCrop(RandomImageLayer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-3], self.height, self.width, input_shape[-1])
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"height": self.height, "width": self.width}
-
 
 class RandomContrast(RandomImageLayer):
     """In training, strengthens or weakens the contrast of each image: the distance of pixels from their mean.
@@ -395,6 +379,7 @@ class RandomContrast(RandomImageLayer):
     """
 
     _op = "random_contrast"
+    _configured = ("factor", "value_range", "seed")
 
     def __init__(
         self, factor: Any, value_range: tuple[float, float] = (0, 255), seed: int | None = None, **kwargs: Any
@@ -404,7 +389,7 @@ class RandomContrast(RandomImageLayer):
         self._contrast = 1 - abs(low), 1 + high
         if len(value_range) != 2 or not value_range[0] < value_range[1]:
             raise ValueError(
-                f'random_contrast (layer "{self.name}"): value_range must be two numbers, the smaller one first.'
+                f"{self._where()}: value_range must be two numbers, the smaller one first."
                 f"{received(value_range=value_range)}"
             )
         self.factor, self.value_range = factor, tuple(value_range)
@@ -416,8 +401,3 @@ class RandomContrast(RandomImageLayer):
         stream.advance()
         mean = ops.mean(images, axis=(1, 2), keepdims=True)
         return ops.clip((images - mean) * contrast + mean, *self.value_range)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config() | {"factor": self.factor, "value_range": self.value_range}
-        del config["data_format"]
-        return config
