@@ -257,7 +257,7 @@ MESSAGES = [
      "numbers with x.reshape(-1, 1), "
      "one example with x[np.newaxis]. Received: input.shape=(None,)."),
     (lambda: LeakyReLU(-1), ValueError,
-     'LeakyReLU (layer "leaky_re_lu"): negative_slope must be a number of at least 0. Received: '
+     'leaky_re_lu (layer "leaky_re_lu"): negative_slope must be a number of at least 0. Received: '
      "negative_slope=-1."),
     (lambda: Softmax(axis=(0, 1)), NotImplementedError,
      "Softmax over several axes is not supported yet. Leave it at its default."),

@@ -23,8 +23,7 @@ class _Elementwise(Layer):
     def _number(self, argument: str, value: Any, least: float = 0.0) -> float:
         if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < float("inf"):
             raise ValueError(
-                f'{type(self).__name__} (layer "{self.name}"): {argument} must be a number of at least {least:g}.'
-                f"{received(**{argument: value})}"
+                f"{self._where()}: {argument} must be a number of at least {least:g}.{received(**{argument: value})}"
             )
         return float(value)
 

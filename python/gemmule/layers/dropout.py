@@ -68,7 +68,7 @@ class Dropout(Layer):
     @rate.setter
     def rate(self, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
-            raise ValueError(f'dropout (layer "{self.name}"): rate must be a number from 0 to 1.{received(rate=value)}')
+            raise ValueError(f"{self._where()}: rate must be a number from 0 to 1.{received(rate=value)}")
         refuse_replay(f'the rate of layer "{self.name}" was set in the middle of the step')
         self._rate[...] = value
 

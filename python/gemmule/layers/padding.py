@@ -37,10 +37,7 @@ class _Margins(Layer):
             forms = "a non-negative integer, or a pair of them for the beginning and the end"
             if self._rank == 2:
                 forms = "a non-negative integer, one for height and one for width, or ((top, bottom), (left, right))"
-            raise ValueError(
-                f'{self._op} (layer "{self.name}"): {self._argument} must be {forms}.'
-                f"{received(**{self._argument: value})}"
-            )
+            raise ValueError(f"{self._where()}: {self._argument} must be {forms}.{received(**{self._argument: value})}")
         return tuple((int(before), int(after)) for before, after in pairs)
 
 

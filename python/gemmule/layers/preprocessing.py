@@ -46,8 +46,7 @@ class Rescaling(Layer):
         array = np.asarray(value)
         if array.dtype.kind not in "fiu":
             raise TypeError(
-                f'rescaling (layer "{self.name}"): {argument} must be a number, or one for each channel.'
-                f"{received(**{argument: value})}"
+                f"{self._where()}: {argument} must be a number, or one for each channel.{received(**{argument: value})}"
             )
         return array.tolist()
 
@@ -99,7 +98,7 @@ class Normalization(Layer):
         self.axis = tuple(int(a) if isinstance(a, np.integer) else a for a in axes)
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
             raise ValueError(
-                f'normalization (layer "{self.name}"): mean and variance belong together and have the same shape.'
+                f"{self._where()}: mean and variance belong together and have the same shape."
                 f"{received(mean=mean, variance=variance)}"
             )
         self.input_mean = None if mean is None else np.asarray(mean, np.float64).tolist()
@@ -150,7 +149,7 @@ class Normalization(Layer):
         """
         if self.input_mean is not None:
             raise ValueError(
-                f'normalization (layer "{self.name}"): mean and variance were given. Leave them out to use adapt.'
+                f"{self._where()}: mean and variance were given. Leave them out to use adapt."
                 f"{received(mean=self.input_mean, variance=self.input_variance)}"
             )
         count, mean, squares = 0, np.zeros(()), np.zeros(())
@@ -161,7 +160,7 @@ class Normalization(Layer):
             reduced = tuple(axis for axis in range(part.ndim) if axis not in kept)
             if tuple(part.shape[axis] for axis in kept) != self.mean.shape:
                 raise ValueError(
-                    f'normalization (layer "{self.name}"): this data does not fit what the layer was built for.'
+                    f"{self._where()}: this data does not fit what the layer was built for."
                     f"{received(data=part, mean_shape=self.mean.shape)}"
                 )
             n = part.size // max(self.mean.size, 1)
@@ -172,7 +171,7 @@ class Normalization(Layer):
             squares = squares + np.square(centred).sum(axis=reduced) + np.square(apart) * (count * n / total)
             mean, count = mean + apart * (n / total), total
         if not count:
-            raise ValueError(f'normalization (layer "{self.name}"): there is no data to adapt to.')
+            raise ValueError(f"{self._where()}: there is no data to adapt to.")
         self.mean.assign(mean)
         self.variance.assign(squares / count)
 
@@ -183,8 +182,7 @@ class Normalization(Layer):
             array = np.asarray(batch[0] if isinstance(batch, tuple) else batch)
             if array.dtype.kind not in "fiub" or not array.ndim:
                 raise TypeError(
-                    f'normalization (layer "{self.name}"): adapt takes arrays of numbers, or batches of them.'
-                    f" Received: {describe(batch)}."
+                    f"{self._where()}: adapt takes arrays of numbers, or batches of them. Received: {describe(batch)}."
                 )
             step = max(_ROWS // max(array[:1].size, 1), 1)
             for start in range(0, len(array), step):

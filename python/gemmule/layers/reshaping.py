@@ -85,7 +85,7 @@ class Reshape(Layer):
         shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
         if shape.count(-1) > 1 or any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape):
             raise ValueError(
-                f'reshape (layer "{self.name}"): target_shape is a tuple of integers, one of which may be -1.'
+                f"{self._where()}: target_shape is a tuple of integers, one of which may be -1."
                 f"{received(target_shape=target_shape)}"
             )
         self.target_shape = shape
@@ -140,7 +140,7 @@ class Permute(Layer):
         order = tuple(dims) if isinstance(dims, (tuple, list)) else ()
         if not order or sorted(order) != list(range(1, len(order) + 1)):
             raise ValueError(
-                f'permute (layer "{self.name}"): dims must name each dimension once, counted from 1 without the batch, '
+                f"{self._where()}: dims must name each dimension once, counted from 1 without the batch, "
                 f"such as (2, 1).{received(dims=dims)}"
             )
         self.dims = order

@@ -48,16 +48,15 @@ class Lambda(Layer):
             raise not_yet("Lambda(mask=...)")
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(f'lambda (layer "{self.name}"): function must be callable.{received(function=function)}')
+            raise TypeError(f"{self._where()}: function must be callable.{received(function=function)}")
         if output_shape is not None and not callable(output_shape) and not is_shape(output_shape):
             raise ValueError(
-                f'lambda (layer "{self.name}"): output_shape must be the shape of one example, or a function.'
+                f"{self._where()}: output_shape must be the shape of one example, or a function."
                 f"{received(output_shape=output_shape)}"
             )
         if arguments is not None and not isinstance(arguments, Mapping):
             raise TypeError(
-                f'lambda (layer "{self.name}"): arguments must be a dict of keyword arguments.'
-                f"{received(arguments=arguments)}"
+                f"{self._where()}: arguments must be a dict of keyword arguments.{received(arguments=arguments)}"
             )
         self.function = function
         self.arguments = dict(arguments or {})
@@ -82,7 +81,7 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(
-            f'lambda (layer "{self.name}"): a Lambda has no configuration, because files hold no code. Write a '
+            f"{self._where()}: a Lambda has no configuration, because files hold no code. Write a "
             "subclass of gm.Layer for what the function does, or keep the script that builds the model, and save its "
             "weights with save_weights."
         )
