@@ -7,7 +7,7 @@ from typing import Any
 from gemmule import ops
 from gemmule.layers.convolution import Convolution
 from gemmule.layers.structure import Shape, arguments_of
-from gemmule.ops.conv2d import check_groups, check_not_empty, check_output_padding
+from gemmule.ops.convolution import check_groups, check_not_empty, check_output_padding
 from gemmule.ops.windows import check_fits, reach, standardize_sizes, transposed_length
 from gemmule.scope import layer_scope
 from gemmule.tensor import Tensor

@@ -9,7 +9,7 @@ from gemmule import activations, initializers
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
-from gemmule.ops.conv2d import PADDINGS_1D
+from gemmule.ops.convolution import PADDINGS_1D
 from gemmule.ops.dense import FUSED
 from gemmule.ops.windows import (
     PADDINGS,

@@ -19,7 +19,7 @@ from gemmule.ops.activation import (
     tanh,
 )
 from gemmule.ops.augment import affine_transform
-from gemmule.ops.conv2d import conv1d, conv2d, conv2d_transpose, separable_conv2d
+from gemmule.ops.conv2d import conv1d, conv2d, conv2d_transpose
 from gemmule.ops.creation import (
     arange,
     convert_to_numpy,
@@ -32,7 +32,7 @@ from gemmule.ops.creation import (
     zeros_like,
 )
 from gemmule.ops.dense import dense
-from gemmule.ops.depthwise import depthwise_conv2d
+from gemmule.ops.depthwise import depthwise_conv2d, separable_conv2d
 from gemmule.ops.dropout import dropout
 from gemmule.ops.elementwise import (
     abs,

@@ -1,4 +1,4 @@
-"""Depthwise convolution: filters of their own for each channel."""
+"""Convolutions with filters of their own for each channel: depthwise, and separable, which mix the channels after."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
-from gemmule.ops.conv2d import check_channels, conv_tensors, run_activated, standardize_steps
+from gemmule.ops.conv2d import conv2d
+from gemmule.ops.convolution import check_channels, conv_tensors, run_activated, standardize_steps
 from gemmule.ops.dense import through_activation
 from gemmule.ops.registry import op
 from gemmule.ops.shapes import empty
@@ -66,6 +67,53 @@ def depthwise_conv2d(
     return run_activated(
         name, activation, alpha, lambda act, slope: _fused(x, kernel, bias, geometry, filters, act, slope)
     )
+
+
+@op
+def separable_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    bias: Any = None,
+    strides: int | tuple[int, int] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, int] = 1,
+    activation: str | None = None,
+    alpha: float | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Separable convolution: one kernel for each channel, then a mix of the channels at each pixel.
+
+    It needs far fewer weights and products than a full convolution.
+
+    Args:
+        x: images, shape `(batch, height, width, channels)`.
+        depthwise_kernel: shape `(kernel_height, kernel_width, channels, depth_multiplier)`.
+        pointwise_kernel: shape `(1, 1, channels · depth_multiplier, filters)`.
+        bias: shape `(filters,)`, or `None`.
+        strides: steps of the depthwise kernel.
+        padding: `"valid"` or `"same"`.
+        dilation_rate: distance of neighbouring taps of the depthwise kernel.
+        activation: `None` or the name of an activation op; see `dense`.
+        alpha: `negative_slope` of `"leaky_relu"` (default 0.2) or `alpha` of `"elu"` (default 1.0).
+        data_format: `None` or `"channels_last"`.
+
+    Returns:
+        A tensor of shape `(batch, new_height, new_width, filters)`.
+
+    Raises:
+        ValueError: if the shapes do not fit, or for an unknown padding or activation.
+
+    Example:
+        >>> x, depthwise, pointwise = np.ones((1, 4, 4, 3)), np.ones((3, 3, 3, 1)), np.ones((1, 1, 3, 8))
+        >>> gm.ops.separable_conv2d(x, depthwise, pointwise).shape
+        (1, 2, 2, 8)
+
+    Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017.
+    """
+    check_channels_last("separable_conv2d", data_format)
+    each = depthwise_conv2d(x, depthwise_kernel, strides=strides, padding=padding, dilation_rate=dilation_rate)
+    return conv2d(each, pointwise_kernel, bias, activation=activation, alpha=alpha)
 
 
 def _fused(
