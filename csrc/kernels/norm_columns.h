@@ -261,7 +261,8 @@ template <class T>
 void combine_sums(T* total, const T* sums, const Columns& x, Range columns) {
   for_each_vector<T>(columns, [=, &x](auto get, auto put) __attribute__((always_inline)) {
     Vec<T> sum = zero<T>();
-    for (int64_t p = 0; p < x.parts(); ++p) sum += get(sums + x.part_offset(p, 2));
+    for (int64_t chunk = 0; chunk < x.chunks; ++chunk)  // in the order of parts, without dividing
+      for (int64_t wide = 0; wide < x.fold; ++wide) sum += get(sums + chunk * 2 * x.width + wide * x.C);
     put(total, sum);
   });
 }

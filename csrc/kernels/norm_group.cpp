@@ -8,6 +8,8 @@ namespace gemmule::GEMMULE_ISA {
 
 namespace {
 
+constexpr int64_t kSmallExample = 1 << 16;  // elements: half a megabyte of x and dy
+
 struct GroupNormArgs {
   Columns x;
   int64_t G;
@@ -16,6 +18,9 @@ struct GroupNormArgs {
   double bytes;
 
   int64_t channels() const { return x.C / max(G, 1); }
+  // Whether an example is so small that it stays in cache from its sums to its results: then it is one unit.
+  bool is_small() const { return x.rows * x.C <= kSmallExample; }
+  int64_t examples_or_chunks() const { return is_small() ? x.outer : x.units(); }
   double inverse_count() const { return 1 / static_cast<double>(x.rows * channels()); }
 };
 
@@ -24,6 +29,32 @@ Columns by_example(const Call& call, int operand) {
   int64_t positions = 1;
   for (int axis = 1; axis < call.rank(operand) - 1; ++axis) positions *= call.dim(operand, axis);
   return Columns::of<T>(call.dim(operand, 0), positions, call.dim(operand, -1));
+}
+
+// Calls chunks(unit) for the units of all chunks, examples(n), and results(unit) for the same chunks, each in a phase
+// of its own, or one example after the other where these are small. Only which units are done here differs.
+template <class Chunks, class Examples, class Results>
+GEMMULE_INLINE void by_phase(const GroupNormArgs& args, const Units& u, const Chunks& chunks, const Examples& examples,
+                             const Results& results) {
+  const bool small = args.is_small();
+  const int64_t parts = args.x.chunks;
+  for (int64_t i = u.first; i < u.last; ++i) {
+    const int64_t first = small ? i * parts : i, last = small ? first + parts : i + 1;
+    if (small || u.phase == 0)
+      for (int64_t unit = first; unit < last; ++unit) chunks(unit);
+    if (small || u.phase == 1) examples(i);
+    if (small || u.phase == 2)
+      for (int64_t unit = first; unit < last; ++unit) results(unit);
+  }
+}
+
+// Each lane gets the sum of the `n` lanes, a power of two, that it lies among.
+template <class T, int W = 1>
+GEMMULE_INLINE Vec<T> segment_sums(Vec<T> v, int64_t n) {
+  if constexpr (W < kLanes<T>) {
+    if (n > W) return segment_sums<T, 2 * W>(v + swap_lanes<W>(v, typename MakeIndices<kLanes<T>>::type{}), n);
+  }
+  return v;
 }
 
 // y, mean (N, G), inv_std (N, G) | x, gamma (C)?, beta (C)?
@@ -35,8 +66,8 @@ struct GroupNormForward {
     const Columns x = by_example<T>(call, 3);
     return {x, call.integer("groups"), call.number("epsilon"), 1, 1, 3.0 * static_cast<double>(x.size()) * sizeof(T)};
   }
-  static int phases(const Args&) { return 3; }
-  static int64_t units(const Args& args, int phase) { return phase == 1 ? args.x.outer : args.x.units(); }
+  static int phases(const Args& args) { return args.is_small() ? 1 : 3; }
+  static int64_t units(const Args& args, int phase) { return phase == 1 ? args.x.outer : args.examples_or_chunks(); }
   // For each example coefficients (3, width), then partial sums (chunks, 2, width); for a thread moments (2, C).
   static int64_t shared_bytes(const Args& args) { return args.x.outer * stride(args) * sizeof(T); }
   static int64_t local_bytes(const Args& args) { return 2 * args.x.C * sizeof(T); }
@@ -45,24 +76,22 @@ struct GroupNormForward {
   static void run(T* y, T* mean, T* inv_std, const T* x, const T* gamma, const T* beta, const Args& args,
                   const Units& u) {
     const Columns& v = args.x;
-    const Range all{0, v.width};
     T* const shared = static_cast<T*>(u.shared);
-    if (u.phase == 1) {
-      for (int64_t n = u.first; n < u.last; ++n)
-        finish(mean + n * args.G, inv_std + n * args.G, shared + n * stride(args), x + n * v.rows * v.C, gamma, beta,
-               args, static_cast<T*>(u.local));
-      return;
-    }
-    for (int64_t unit = u.first; unit < u.last; ++unit) {
-      T* const coefficients = shared + unit / v.chunks * stride(args);
-      T* const sums = coefficients + (3 + unit % v.chunks * 2) * v.width;
+    const auto moments = [&](int64_t unit) {
+      T* const sums = shared + unit / v.chunks * stride(args) + (3 + unit % v.chunks * 2) * v.width;
+      chunk_moments(sums, sums + v.width, x + v.start(unit), Walk::of(v, unit, {0, v.width}));
+    };
+    const auto combine = [&](int64_t n) {
+      finish(mean + n * args.G, inv_std + n * args.G, shared + n * stride(args), x + n * v.rows * v.C, gamma, beta,
+             args, static_cast<T*>(u.local));
+    };
+    const auto map = [&](int64_t unit) {
+      const T* const coefficients = shared + unit / v.chunks * stride(args);
       const int64_t start = v.start(unit);
-      if (u.phase == 0)
-        chunk_moments(sums, sums + v.width, x + start, Walk::of(v, unit, all));
-      else
-        map_rows<T, Activation::linear, true>(y + start, x + start, nullptr, coefficients, coefficients + v.width,
-                                              coefficients + 2 * v.width, {}, Walk::of(v, unit, all));
-    }
+      map_rows<T, Activation::linear, true>(y + start, x + start, nullptr, coefficients, coefficients + v.width,
+                                            coefficients + 2 * v.width, {}, Walk::of(v, unit, {0, v.width}));
+    };
+    by_phase(args, u, moments, combine, map);
   }
 
  private:
@@ -108,11 +137,12 @@ struct GroupNormBackward {
     const bool sums = call.present(1) || call.present(2), dx = call.present(0);
     return {x, call.dim(5, 1), 0, sums, dx, 5.0 * static_cast<double>(x.size()) * sizeof(T)};
   }
-  static int phases(const Args&) { return 3; }
+  // The last phase sums over examples. The one before it writes dx.
+  static int phases(const Args& args) { return args.is_small() ? 2 : 4; }
   static int64_t units(const Args& args, int phase) {
-    if (phase == 1) return args.x.outer;
-    // In the last phase the sums over examples come first.
-    return phase == 0 ? args.x.units() : sum_units(args) + (args.wants_dx ? args.x.units() : 0);
+    if (phase == phases(args) - 1) return args.wants_sums ? args.x.blocks() : 0;
+    if (phase == 2 && !args.wants_dx) return 0;
+    return phase == 1 ? args.x.outer : args.examples_or_chunks();
   }
   // For each example slopes (4, width), totals (2, C) and partial sums (chunks, 2, width).
   static int64_t shared_bytes(const Args& args) { return args.x.outer * stride(args) * sizeof(T); }
@@ -121,44 +151,46 @@ struct GroupNormBackward {
 
   static void run(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean, const T* inv_std, const T* gamma,
                   const Args& args, const Units& u) {
+    const Columns& v = args.x;
     T* const shared = static_cast<T*>(u.shared);
-    if (u.phase == 0) return gradients(shared, dy, x, mean, args, u);
-    if (u.phase == 1) {
-      for (int64_t n = u.first; n < u.last; ++n)
-        finish(shared + n * stride(args), mean + n * args.G, inv_std + n * args.G, gamma, args);
+    if (u.phase == phases(args) - 1) {
+      for (int64_t i = u.first; i < u.last; ++i) add_examples(dgamma, dbeta, shared, args, v.block(i));
       return;
     }
-    const int64_t sums = sum_units(args);
-    for (int64_t i = u.first; i < min(u.last, sums); ++i) add_examples(dgamma, dbeta, shared, args, args.x.block(i));
-    for (int64_t unit = max(u.first, sums) - sums; unit < u.last - sums; ++unit) {
-      const Slopes<T> slopes = Slopes<T>::at(shared + unit / args.x.chunks * stride(args), args.x.width);
-      const int64_t start = args.x.start(unit);
-      map_gradients<T, Activation::linear, false>(dx + start, dy + start, x + start, nullptr, slopes, {},
-                                                  Walk::of(args.x, unit, {0, args.x.width}));
-    }
-  }
-
- private:
-  static int64_t sum_units(const Args& args) { return args.wants_sums ? args.x.blocks() : 0; }
-  static int64_t stride(const Args& args) { return (Slopes<T>::kArrays + 2 + args.x.chunks * 2) * args.x.width; }
-
-  static void gradients(T* shared, const T* dy, const T* x, const T* mean, const Args& args, const Units& u) {
-    const Columns& v = args.x;
-    T* const center = static_cast<T*>(u.local);
     int64_t example = -1;
-    for (int64_t unit = u.first; unit < u.last; ++unit) {
+    const auto gradients = [&](int64_t unit) {
+      T* const center = static_cast<T*>(u.local);
       if (example != unit / v.chunks) {
         example = unit / v.chunks;
-        const int64_t channels = args.channels();
-        for (int64_t g = 0; g < args.G; ++g)
-          for (int64_t c = g * channels; c < (g + 1) * channels; ++c) center[c] = mean[example * args.G + g];
-        repeat_columns(center, v);
+        spread_groups(center, mean + example * args.G, args);
       }
       T* const sums = shared + example * stride(args) + (Slopes<T>::kArrays + 2 + unit % v.chunks * 2) * v.width;
       const int64_t start = v.start(unit);
       chunk_gradients<T, Activation::linear>(sums, sums + v.width, dy + start, x + start, nullptr, center, {},
                                              Walk::of(v, unit, {0, v.width}));
-    }
+    };
+    const auto combine = [&](int64_t n) {
+      finish(shared + n * stride(args), mean + n * args.G, inv_std + n * args.G, gamma, args);
+    };
+    const auto map = [&](int64_t unit) {
+      if (!dx) return;
+      const Slopes<T> slopes = Slopes<T>::at(shared + unit / v.chunks * stride(args), v.width);
+      const int64_t start = v.start(unit);
+      map_gradients<T, Activation::linear, false>(dx + start, dy + start, x + start, nullptr, slopes, {},
+                                                  Walk::of(v, unit, {0, v.width}));
+    };
+    by_phase(args, u, gradients, combine, map);
+  }
+
+ private:
+  static int64_t stride(const Args& args) { return (Slopes<T>::kArrays + 2 + args.x.chunks * 2) * args.x.width; }
+
+  // A number of each group for each of its channels (width).
+  static void spread_groups(T* values, const T* of_group, const Args& args) {
+    const int64_t channels = args.channels();
+    for (int64_t g = 0; g < args.G; ++g)
+      for (int64_t c = g * channels; c < (g + 1) * channels; ++c) values[c] = of_group[g];
+    repeat_columns(values, args.x);
   }
 
   static void finish(T* memory, const T* mean, const T* inv_std, const T* gamma, const Args& args) {
@@ -167,21 +199,32 @@ struct GroupNormBackward {
     T *const sum = memory + Slopes<T>::kArrays * width, *const moment = sum + width, *const sums = moment + width;
     combine_sums(sum, sums, args.x, {0, C});
     combine_sums(moment, sums + width, args.x, {0, C});
+    spread_groups(slopes.mean, mean, args);
+    spread_groups(slopes.slope, inv_std, args);
     const T share = static_cast<T>(args.inverse_count());
-    for (int64_t g = 0; g < args.G; ++g) {
-      const T inverse = inv_std[g];
-      T whole = 0, turned = 0;
-      for (int64_t c = g * channels; c < (g + 1) * channels; ++c) {
-        const T slope = gamma ? gamma[c] : T(1);
-        moment[c] *= inverse;  // its share of dgamma
-        whole = fma(slope, sum[c], whole);
-        turned = fma(slope, moment[c], turned);
-        slopes.mean[c] = mean[g];
-        slopes.slope[c] = slope * inverse;
-      }
-      for (int64_t c = g * channels; c < (g + 1) * channels; ++c) {
-        slopes.tilt[c] = inverse * inverse * (turned * share);
-        slopes.lift[c] = inverse * (whole * share);
+    const auto scaled = [=](auto get, Vec<T> v) __attribute__((always_inline)) { return gamma ? get(gamma) * v : v; };
+    if ((channels & (channels - 1)) == 0 && channels <= kLanes<T>) {  // vectors of whole groups
+      for_each_vector<T>(Range{0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
+        const Vec<T> inverse = get(slopes.slope), m = get(moment) * inverse;
+        put(moment, m);  // its share of dgamma
+        put(slopes.slope, scaled(get, inverse));
+        put(slopes.tilt, inverse * inverse * (segment_sums<T>(scaled(get, m), channels) * share));
+        put(slopes.lift, inverse * (segment_sums<T>(scaled(get, get(sum)), channels) * share));
+      });
+    } else {
+      for (int64_t g = 0; g < args.G; ++g) {
+        const Range columns{g * channels, (g + 1) * channels};
+        Vec<T> whole = zero<T>(), turned = zero<T>();  // lanes behind the end add nothing
+        for_each_vector<T>(columns, [=, &whole, &turned](auto get, auto put) __attribute__((always_inline)) {
+          const Vec<T> inverse = get(slopes.slope), m = get(moment) * inverse;
+          put(moment, m);
+          put(slopes.slope, scaled(get, inverse));
+          turned += scaled(get, m);
+          whole += scaled(get, get(sum));
+        });
+        const T tilt = inv_std[g] * inv_std[g] * (reduce_add<T>(turned) * share);
+        const T lift = inv_std[g] * (reduce_add<T>(whole) * share);
+        for (int64_t c = columns.begin; c < columns.end; ++c) slopes.tilt[c] = tilt, slopes.lift[c] = lift;
       }
     }
     slopes.repeat(args.x);
