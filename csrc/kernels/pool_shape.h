@@ -1,12 +1,17 @@
 // The geometry of pooling: which windows there are, where they lie, and how the work falls into units.
 #pragma once
-#include "simd.h"
+#include "simd_lanes.h"
 
 namespace gemmule::GEMMULE_ISA {
 
 constexpr int64_t kUnitElements = 16384;  // a unit is a row, or so much of a long one
 constexpr int64_t kRowsOfUnit = 2;        // rows of dx that a unit takes
-constexpr int64_t kNear = 1 << 18;        // elements that caches hold
+constexpr int64_t kNear = 1 << 22;        // elements that caches hold
+
+// Whether there is code for the usual windows and for few channels besides that for any. The baseline, and numbers of
+// double precision, are not there for speed.
+template <class T>
+constexpr bool kSwift = kPermutes<T>;
 
 struct PoolShape {
   int64_t N, H, W, C;
@@ -43,6 +48,8 @@ struct PoolShape {
   bool far() const { return N * (H * W + OH * OW) * C > kNear; }
   int64_t x_rows() const { return ceil_div(H, kRowsOfUnit); }
   int64_t x_blocks() const { return ceil_div(W, columns); }
+  int64_t scatter_channels() const { return N >= 8 ? max(C, 1) : 16; }  // of an image that a unit takes
+  int64_t scatter_blocks() const { return ceil_div(C, scatter_channels()); }
   int64_t y_blocks() const { return ceil_div(OW, columns); }
   double x_size() const { return static_cast<double>(N * H * W) * C; }
   double y_size() const { return static_cast<double>(N * OH * OW) * C; }
