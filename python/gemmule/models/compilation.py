@@ -8,11 +8,11 @@ from gemmule.errors import not_yet, received
 from gemmule.layers.structure import attributes_of
 from gemmule.metrics import Metric
 from gemmule.models.compiled import Compiled
-from gemmule.models.loops import EpochRunner
 from gemmule.models.measures import Measures
 from gemmule.models.objective import Objective
 from gemmule.models.outputs import Outputs
 from gemmule.models.predictor import Predictor
+from gemmule.models.runner import EpochRunner
 
 if TYPE_CHECKING:
     from gemmule.models.model import Model
