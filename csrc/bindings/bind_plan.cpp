@@ -39,12 +39,12 @@ std::pair<int64_t, int> run(Plan& plan, int64_t count, double seconds) {
 }
 
 // Binds the first buffers, in order, and runs once: the short way for a prediction.
-int run_bound(Plan& plan, const py::list& arrays) {
+int run_bound(Plan& plan, const py::list& arrays, int64_t version) {
   int buffer = 0;
   for (const py::handle array : arrays)
     plan.bind(buffer++, const_cast<void*>(py::reinterpret_borrow<py::array>(array).data()));
   py::gil_scoped_release release;
-  return plan.run(1, 0.0, num_threads()).code;
+  return plan.run(1, 0.0, num_threads(), version).code;
 }
 
 }  // namespace
@@ -57,10 +57,12 @@ void bind_plan(py::module_& m) {
           py::arg("bytes"), "A buffer that lies in the plan's arena; returns its number.")
       .def(
           "add_external",
-          [](Plan& plan, const py::array& array) {
-            return plan.add_buffer(array.nbytes(), const_cast<void*>(array.data()), false);
+          [](Plan& plan, const py::array& array, bool steady) {
+            return plan.add_buffer(array.nbytes(), const_cast<void*>(array.data()), false, steady);
           },
-          py::arg("array"), "Memory that the caller keeps alive and in place; returns its number.")
+          py::arg("array"), py::arg("steady") = false,
+          "Memory that the caller keeps alive and in place; returns its number. `steady` memory changes with the "
+          "version of a run only.")
       .def("add_step", &add_step, py::arg("name"), py::arg("forms"), py::arg("attributes"), py::arg("references"),
            "One call; `forms` are (shape, dtype) of outputs and inputs, `references` (buffer, byte offset); "
            "None and (-1, 0) for absent ones.")
@@ -72,7 +74,12 @@ void bind_plan(py::module_& m) {
       .def("bind", &bind_buffer, py::arg("buffer"), py::arg("array"))
       .def("run", &run, py::arg("count"), py::arg("seconds"),
            "(completed runs, code of the guard that stopped it or 0)")
-      .def("run_bound", &run_bound, py::arg("arrays"), "Binds buffers 0, 1, ... to these arrays and runs once.")
+      .def("run_bound", &run_bound, py::arg("arrays"), py::arg("version") = -1,
+           "Binds buffers 0, 1, ... to these arrays and runs once. What kernels make of steady memory is kept for runs "
+           "of the same version, unless that is -1.")
+      .def("forget_kept", &Plan::forget_kept, "Gives back the memory of what was kept, for all clones.")
+      .def_property_readonly("kept_bytes", &Plan::kept_bytes)
+      .def_property_readonly("most_kept_bytes", &Plan::most_kept_bytes)
       .def_property_readonly("arena_bytes", &Plan::arena_bytes)
       .def_property_readonly("scratch_bytes", &Plan::scratch_bytes)
       .def_property_readonly("step_count", &Plan::step_count);

@@ -71,6 +71,7 @@ struct Kernel {
   const char* name;
   DType dtype;  // the floating dtype the kernel computes in
   void (*prepare)(const Call& call, Launch& launch);
+  int (*keep)(Launch& launch);  // see `keep` in kernel.h; null for most
   int64_t (*units)(const void* args, int phase);
   void (*run)(void* const* buffers, const void* args, const Units& units);
 };

@@ -99,6 +99,10 @@ struct ConvForward {
     if (args.way == Way::product) return gemm_cost<T>(args.product);
     return args.way == Way::winograd ? winograd_cost(args.winograd) : direct_cost<T>(args.direct);
   }
+  static int keep(Args& args) {
+    if (args.way == Way::product) return gemm_keep_b<T>(args.product) ? 2 : -1;
+    return args.way == Way::winograd || direct_keep_kernel(args.direct) ? 2 : -1;
+  }
 
   static void run(T* y, const T* x, const T* w, const T* b, const T* scale, const T* shift, const T* residual,
                   const Args& args, const Units& u) {

@@ -399,6 +399,11 @@ DirectPlan direct_plan(const DirectShape& shape) {
   return p;
 }
 
+bool direct_keep_kernel(DirectPlan& p) {
+  if (p.packing == Packing::own) p.packing = Packing::shared;
+  return p.packing == Packing::shared;
+}
+
 int direct_phases(const DirectPlan& p) { return p.packing == Packing::shared ? 2 : 1; }
 
 template <class T>

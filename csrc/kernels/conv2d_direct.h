@@ -95,6 +95,8 @@ template <class T>
 int64_t direct_local_bytes(const DirectPlan& plan);
 template <class T>
 double direct_cost(const DirectPlan& plan);
+// Changes the plan so that w is read in phase 0 only, see `keep` in kernel.h. Returns whether that is worth it.
+bool direct_keep_kernel(DirectPlan& plan);
 template <class T>
 void direct_run(const DirectPlan& plan, const DirectOperands<T>& operands, const Units& units);
 

@@ -48,6 +48,7 @@ struct DenseProduct {
 // residual (M, N)?
 template <class T>
 struct DenseForward : DenseProduct<T> {
+  static int keep(GemmPlan& plan) { return gemm_keep_b<T>(plan) ? 2 : -1; }
   static GemmPlan prepare(const Call& call) {
     GemmPlan plan = gemm_plan<T>({.M = call.leading(1, -1), .N = call.dim(2, 1), .K = call.dim(2, 0)});
     plan.activation = activation_from(call.text("activation"));

@@ -104,7 +104,8 @@ void lay_grid(GemmPlan& p) {
 
 // --- nothing packed ------------------------------------------------------------------------------------------------
 
-// out (M, N): rows [i0, i1), columns [j0, j1), panel by panel. `scratch` takes a panel of b when it is to be copied.
+// out (M, N): rows [i0, i1), columns [j0, j1), panel by panel. `scratch` takes a panel of b when it is to be copied, or
+// has all of it.
 template <class T>
 void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
                        T* scratch) {
@@ -113,8 +114,8 @@ void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, 
   const RowTiles tiles{i0, i1};
   TileJob<T> job;
   job.a_stride = p.transpose_a ? p.M : p.K;
-  job.b_stride = p.N;
-  job.b_ahead = kAhead * p.N;
+  job.b_stride = p.kept_b ? kTileColumns<T> : p.N;
+  job.b_ahead = kAhead * job.b_stride;
   job.c_stride = p.N;
   for (int64_t j = j0; j < j1; j += job.lanes) {
     const Width width = width_for<T>(j1 - j);
@@ -128,6 +129,8 @@ void multiply_in_place(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, 
         job.b = scratch;
         job.b_stride = kTileColumns<T>;
         job.b_ahead = kAheadPacked * kTileColumns<T>;
+      } else if (p.kept_b) {
+        job.b = scratch + kept_offset<T>(p, j, k);
       }
       for (int64_t tile = 0; tile < tiles.count; ++tile) {
         const int64_t i = tiles.at(tile);
@@ -217,14 +220,24 @@ GemmPlan gemm_plan(const GemmShape& shape) {
   return p;
 }
 
+template <class T>
+bool gemm_keep_b(GemmPlan& p) {
+  const bool panels = p.strategy == Strategy::packed || (p.strategy == Strategy::in_place && !p.transpose_a);
+  p.kept_b = panels && p.batch == 1 && p.K * p.N > kSmallB;
+  if (p.kept_b) p.copy_b = 0;
+  return p.kept_b != 0;
+}
+
 int gemm_phases(const GemmPlan& p) {
-  if (p.strategy == Strategy::turned) return 2;
+  if (p.strategy == Strategy::turned || p.kept_b) return 2;
   return p.strategy == Strategy::packed ? static_cast<int>(2 * p.batch * p.wide_blocks * p.depth_blocks) : 1;
 }
 
 template <class T>
 int64_t gemm_units(const GemmPlan& p, int phase) {
   if (p.M == 0 || p.N == 0) return 0;
+  if (p.kept_b && phase == 0) return ceil_div(p.N, kTileColumns<T>);
+  if (p.kept_b) return p.row_blocks * p.column_blocks;
   if (p.strategy == Strategy::packed_own) return p.batch;
   if (p.strategy == Strategy::turned && phase == 0) return ceil_div(p.M, kTileColumns<T>) * ceil_div(p.K, kTurnedDepth);
   if (p.strategy == Strategy::packed)
@@ -234,6 +247,7 @@ int64_t gemm_units(const GemmPlan& p, int phase) {
 
 template <class T>
 int64_t gemm_shared_bytes(const GemmPlan& p) {
+  if (p.kept_b) return round_up(p.N, kTileColumns<T>) * p.K * sizeof(T);
   if (p.strategy == Strategy::turned) return round_up(p.M, kTileColumns<T>) * p.K * sizeof(T);
   return p.strategy == Strategy::packed ? p.depth * p.columns * sizeof(T) : 0;
 }
@@ -267,11 +281,18 @@ void gemm_run(const GemmPlan& p, const GemmOperands<T>& m, const Units& u) {
     if (u.phase == 0) return turn_rows(p, m.a, u.first, u.last, kTurnedDepth, shared);
     return multiply_turned(p, m, u.first, u.last, shared);
   }
+  if (u.phase % 2 == 0 && (p.kept_b || p.strategy == Strategy::packed)) {
+    const PackedBlock block = p.kept_b ? whole_of<T>(p) : block_of_phase<T>(p, u.phase / 2);
+    return pack_panels(p, entry_of(p, m, block.entry).b, block, u.first, u.last, shared);
+  }
   if (p.strategy == Strategy::packed) {
-    const PackedBlock block = block_of_phase<T>(p, u.phase / 2);
-    const GemmOperands<T> entry = entry_of(p, m, block.entry);
-    if (u.phase % 2 == 0) return pack_panels(p, entry.b, block, u.first, u.last, shared);
-    return multiply_packed(p, entry, block, u.first, u.last, shared, local);
+    const int64_t first = p.kept_b ? 0 : u.phase / 2, last = p.kept_b ? p.wide_blocks * p.depth_blocks : first + 1;
+    for (int64_t b = first; b < last; ++b) {
+      const PackedBlock block = block_of_phase<T>(p, b);
+      const T* const packed = shared + (p.kept_b ? kept_offset<T>(p, block.j0, block.k0) : 0);
+      multiply_packed(p, entry_of(p, m, block.entry), block, u.first, u.last, packed, local);
+    }
+    return;
   }
   if (p.strategy == Strategy::packed_own) {
     T* const own = local + packed_rows_bytes<T>(p) / sizeof(T);
@@ -285,7 +306,7 @@ void gemm_run(const GemmPlan& p, const GemmOperands<T>& m, const Units& u) {
     }
     return;
   }
-  run_grid(p, m, u.first, u.last, local);
+  run_grid(p, m, u.first, u.last, p.kept_b ? shared : local);
 }
 
 #define GEMMULE_GEMM(T)                                   \
@@ -294,6 +315,7 @@ void gemm_run(const GemmPlan& p, const GemmOperands<T>& m, const Units& u) {
   template int64_t gemm_shared_bytes<T>(const GemmPlan&); \
   template int64_t gemm_local_bytes<T>(const GemmPlan&);  \
   template double gemm_cost<T>(const GemmPlan&);          \
+  template bool gemm_keep_b<T>(GemmPlan&);                \
   template void gemm_run<T>(const GemmPlan&, const GemmOperands<T>&, const Units&);
 GEMMULE_GEMM(float)
 #if !defined(__AVX2__)
@@ -325,6 +347,7 @@ struct Gemm {
   static int64_t shared_bytes(const Args& args) { return gemm_shared_bytes<T>(args); }
   static int64_t local_bytes(const Args& args) { return gemm_local_bytes<T>(args); }
   static double cost(const Args& args) { return gemm_cost<T>(args); }
+  static int keep(Args& args) { return gemm_keep_b<T>(args) ? 2 : -1; }
 
   static void run(T* out, const T* a, const T* b, const T* bias, const T* residual, const Args& args, const Units& u) {
     gemm_run<T>(args, {out, a, b, bias, residual}, u);

@@ -39,6 +39,7 @@ struct GemmPlan {
   int64_t row_blocks, column_blocks;  // the grid of units of one matrix
   int64_t copy_b;                     // in_place: copy b after all, panel by panel
   int64_t columns, wide_blocks;       // packed: columns of b packed at a time
+  int64_t kept_b;                     // all of b is packed in phase 0, for more than one run
   Activation activation = Activation::linear;
   double alpha = 0;
 };
@@ -65,6 +66,9 @@ template <class T>
 int64_t gemm_local_bytes(const GemmPlan& plan);
 template <class T>
 double gemm_cost(const GemmPlan& plan);
+// Changes the plan so that b is read in phase 0 only, see `keep` in kernel.h. Returns whether that is worth it.
+template <class T>
+bool gemm_keep_b(GemmPlan& plan);
 template <class T>
 void gemm_run(const GemmPlan& plan, const GemmOperands<T>& operands, const Units& units);
 

@@ -85,15 +85,28 @@ struct PackedBlock {
   int64_t j0, j1;  // columns of out
   int64_t k0, k1;
   int64_t panels;
+  int64_t panel_step;  // elements from one packed panel to the next
 };
 
 // Blocks of K innermost, so that a block of out is finished before the next begins.
 template <class T>
 PackedBlock block_of_phase(const GemmPlan& p, int64_t index) {
   const int64_t j0 = index / p.depth_blocks % p.wide_blocks * p.columns, k0 = index % p.depth_blocks * p.depth;
-  const int64_t j1 = min(p.N, j0 + p.columns);
-  return {index / p.depth_blocks / p.wide_blocks, j0, j1, k0, min(p.K, k0 + p.depth),
-          ceil_div(j1 - j0, kTileColumns<T>)};
+  const int64_t j1 = min(p.N, j0 + p.columns), k1 = min(p.K, k0 + p.depth);
+  return {index / p.depth_blocks / p.wide_blocks,      j0, j1, k0, k1, ceil_div(j1 - j0, kTileColumns<T>),
+          kTileColumns<T> * (p.kept_b ? p.K : k1 - k0)};
+}
+
+// A b that is kept: whole panels, in which any block is found.
+template <class T>
+PackedBlock whole_of(const GemmPlan& p) {
+  return {0, 0, p.N, 0, p.K, ceil_div(p.N, kTileColumns<T>), kTileColumns<T> * p.K};
+}
+
+template <class T>
+int64_t kept_offset(const GemmPlan& p, int64_t j, int64_t k) {
+  constexpr int64_t C = kTileColumns<T>;
+  return j / C * C * p.K + k * C + j % C;
 }
 
 template <class T>
@@ -113,7 +126,7 @@ void pack_panels(const GemmPlan& p, const T* b, const PackedBlock& block, int64_
   for (int64_t panel = first; panel < last; ++panel) {
     const int64_t j = block.j0 + panel * C;
     const T* from = p.transpose_b ? b + j * p.K + block.k0 : b + block.k0 * p.N + j;
-    pack_columns(packed + panel * C * depth, from, p.transpose_b ? p.K : p.N, p.transpose_b, depth,
+    pack_columns(packed + panel * block.panel_step, from, p.transpose_b ? p.K : p.N, p.transpose_b, depth,
                  min(C, block.j1 - j));
   }
 }
@@ -155,7 +168,7 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
       job.a_stride = rows;
       for (int64_t j = j0; j < j1; j += job.lanes) {
         const Width width = width_for<T>(j1 - j);
-        job.b = packed + panel * C * depth + j - j0;
+        job.b = packed + panel * block.panel_step + j - j0;
         job.c = m.out + i * p.N + j;
         job.lanes = columns_of<T>(width, j1 - j);
         set_addend(job, block.k0 > 0, whole && m.bias ? m.bias + j : nullptr);

@@ -11,6 +11,9 @@
 //
 // and registered with `table.add<Softmax<float>>("softmax", DType::float32)`. Optional members:
 // `int phases(args)` with `units(args, phase)`, `int64_t shared_bytes(args)` and `int64_t local_bytes(args)`.
+// `int keep(args)` changes the arguments so that phase 0 reads a single operand, and that operand is read in phase 0
+// only: what it leaves in the shared scratch serves further runs until the operand changes. It returns the operand, or
+// -1 when there is nothing worth keeping. The bits of the result stay the same.
 // An absent optional operand arrives as nullptr. A kernel with any number of operands declares, instead of `run`,
 // `static void run_buffers(void* const* buffers, const Args& args, const Units& u)`.
 #pragma once
@@ -96,8 +99,21 @@ struct Entry {
   using Args = typename K::Args;
   static_assert(sizeof(Args) <= kArgsCapacity && std::is_trivially_copyable_v<Args>);
 
-  static void prepare(const Call& call, Launch& launch) {
-    const Args& args = *new (launch.args) Args(K::prepare(call));
+  static void prepare(const Call& call, Launch& launch) { describe(*new (launch.args) Args(K::prepare(call)), launch); }
+
+  static int keep(Launch& launch) {
+    Args& args = *reinterpret_cast<Args*>(launch.args);
+    const int operand = K::keep(args);
+    describe(args, launch);
+    return operand;
+  }
+
+  static constexpr auto keeper() -> int (*)(Launch&) {
+    if constexpr (requires(Args& args) { K::keep(args); }) return &keep;
+    return nullptr;
+  }
+
+  static void describe(const Args& args, Launch& launch) {
     launch.cost = K::cost(args);
     if constexpr (requires { K::phases(args); }) launch.phases = K::phases(args);
     if constexpr (requires { K::shared_bytes(args); }) launch.shared_bytes = K::shared_bytes(args);
@@ -144,7 +160,7 @@ inline void add_any(Table& table, const char* name);
 template <class K>
 void Table::add(const char* name, DType dtype) {
   using E = GEMMULE_ISA::Entry<K>;
-  insert(Kernel{name, dtype, &E::prepare, &E::units, &E::run});
+  insert(Kernel{name, dtype, &E::prepare, E::keeper(), &E::units, &E::run});
 }
 
 template <class K>

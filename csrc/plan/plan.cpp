@@ -42,9 +42,9 @@ bool is_parallel(const Step& step) {
 
 }  // namespace
 
-int Plan::add_buffer(int64_t bytes, void* external, bool temporary) {
+int Plan::add_buffer(int64_t bytes, void* external, bool temporary, bool steady) {
   constexpr int kNever = std::numeric_limits<int>::max();
-  buffers_.push_back(Buffer{bytes, external, temporary, Lifetime{bytes, kNever, -1}});
+  buffers_.push_back(Buffer{bytes, external, temporary, steady, Lifetime{bytes, kNever, -1}});
   return static_cast<int>(buffers_.size()) - 1;
 }
 
@@ -53,7 +53,17 @@ void Plan::add_step(const Kernel& kernel, const Call& call, std::vector<BufferRe
   step.kernel = &kernel;
   kernel.prepare(call, step.launch);
   step.refs = std::move(refs);
+  keep(step);
   steps_.push_back(std::move(step));
+}
+
+void Plan::keep(Step& step) {
+  if (step.kernel->keep == nullptr) return;
+  step.kept = step.launch;
+  const int operand = step.kernel->keep(step.kept);
+  if (operand < 0 || step.refs[operand].buffer < 0 || !buffers_[step.refs[operand].buffer].steady) return;
+  step.kept_at = kept_total_;
+  kept_total_ += rounded(step.kept.shared_bytes);
 }
 
 void Plan::add_guard(BufferRef flag) {
@@ -94,6 +104,8 @@ std::unique_ptr<Plan> Plan::clone() const {
   copy->cost_ = cost_;
   copy->parallel_ = parallel_;
   copy->layout_bytes_ = layout_bytes_;
+  copy->kept_ = kept_;
+  copy->kept_total_ = kept_total_;
   copy->arena_ = std::make_unique<Arena>(layout_bytes_);
   for (Step& step : copy->steps_) copy->resolve(step);
   return copy;
@@ -134,22 +146,28 @@ void Plan::allocate_scratch(int threads) {
   if (threads <= scratch_threads_) return;
   for (const Step& step : steps_) {
     shared_bytes_ = std::max(shared_bytes_, rounded(step.launch.shared_bytes));
-    local_bytes_ = std::max(local_bytes_, rounded(step.launch.local_bytes));
+    local_bytes_ = std::max(local_bytes_, rounded(std::max(step.launch.local_bytes, step.kept.local_bytes)));
   }
   scratch_ = std::make_unique<Arena>(shared_bytes_ + threads * local_bytes_);
   scratch_threads_ = threads;
 }
 
+Plan::Way Plan::way(const Step& step) const {
+  if (lease_.block == nullptr || step.kept_at < 0) return {step.launch, 0, scratch_->data()};
+  return {step.kept, lease_.fill ? 0 : 1, lease_.block->data() + step.kept_at};
+}
+
 int Plan::run_segment_alone(const Segment& segment) {
-  char* shared = scratch_->data();
+  char* const local = scratch_->data() + shared_bytes_;
   for (size_t i = segment.first; i < segment.last; ++i) {
     const Step& step = steps_[i];
     if (step.kernel == nullptr) {
       if (const int code = *static_cast<const int32_t*>(step.pointers[0])) return code;
       continue;
     }
-    for (int phase = 0; phase < step.launch.phases; ++phase)
-      run_share(*step.kernel, step.launch, step.pointers.data(), phase, 0, 1, shared, shared + shared_bytes_);
+    const Way w = way(step);
+    for (int phase = w.first_phase; phase < w.launch.phases; ++phase)
+      run_share(*step.kernel, w.launch, step.pointers.data(), phase, 0, 1, w.shared, local);
   }
   return 0;
 }
@@ -173,8 +191,7 @@ void Plan::run_as_team(int64_t count, double deadline, int threads, Outcome& out
   // Every thread walks the same list and meets the others after each segment. What one thread decides for all (a guard,
   // the deadline) it writes before a barrier and all read behind it.
   run_team(threads, [&](int thread, int team) {
-    char* shared = scratch_->data();
-    char* local = shared + shared_bytes_ + thread * local_bytes_;
+    char* const local = scratch_->data() + shared_bytes_ + thread * local_bytes_;
     for (int64_t round = 0; round < count; ++round) {
       for (const Segment& segment : segments_) {
         if (!segment.parallel) {
@@ -184,8 +201,9 @@ void Plan::run_as_team(int64_t count, double deadline, int threads, Outcome& out
           continue;
         }
         const Step& step = steps_[segment.first];
-        for (int phase = 0; phase < step.launch.phases; ++phase) {
-          run_share(*step.kernel, step.launch, step.pointers.data(), phase, thread, team, shared, local);
+        const Way w = way(step);
+        for (int phase = w.first_phase; phase < w.launch.phases; ++phase) {
+          run_share(*step.kernel, w.launch, step.pointers.data(), phase, thread, team, w.shared, local);
           barrier.wait(team);
         }
       }
@@ -200,10 +218,11 @@ void Plan::run_as_team(int64_t count, double deadline, int threads, Outcome& out
   outcome.code = code;
 }
 
-Outcome Plan::run(int64_t count, double seconds, int threads) {
+Outcome Plan::run(int64_t count, double seconds, int threads, int64_t version) {
   Outcome outcome{0, 0};
   if (count <= 0) return outcome;
   allocate_scratch(threads);
+  if (version >= 0 && kept_total_ > 0) lease_ = kept_->lease(version, kept_total_);
   const double deadline = now() + seconds;
   const bool asleep = count == 1 && cost_ < kBriefNs && now() - last_run > kAwakeSeconds;
   if (threads > 1 && parallel_ && !asleep)
@@ -211,6 +230,8 @@ Outcome Plan::run(int64_t count, double seconds, int threads) {
   else
     run_serially(count, deadline, outcome);
   last_run = now();
+  if (lease_.fill && outcome.completed > 0) kept_->publish(version, std::move(lease_.block));
+  lease_ = {};
   return outcome;
 }
 

@@ -6,6 +6,7 @@
 
 #include "../kernels/common.h"
 #include "arena.h"
+#include "kept.h"
 
 namespace gemmule {
 
@@ -19,6 +20,8 @@ struct Step {
   Launch launch;
   std::vector<BufferRef> refs;
   std::vector<void*> pointers;
+  Launch kept{};         // the same with what phase 0 makes of the weights in memory of its own
+  int64_t kept_at = -1;  // where that lies; -1 for a step that keeps nothing
 };
 
 struct Outcome {
@@ -29,7 +32,8 @@ struct Outcome {
 class Plan {
  public:
   // Memory that outlives the plan, or (`external` null and `temporary`) a place in the arena.
-  int add_buffer(int64_t bytes, void* external, bool temporary);
+  // `steady` memory changes between runs only, and then with their version.
+  int add_buffer(int64_t bytes, void* external, bool temporary, bool steady = false);
   void add_step(const Kernel& kernel, const Call& call, std::vector<BufferRef> refs);
   void add_guard(BufferRef flag);
 
@@ -43,9 +47,13 @@ class Plan {
   // bound and run by one thread, others work on clones.
   void bind(int buffer, void* memory);
 
-  // Runs the list up to `count` times, but starts no further run after `seconds`.
-  Outcome run(int64_t count, double seconds, int threads);
+  // Runs the list up to `count` times, but starts no further run after `seconds`. A `version` other than -1 counts the
+  // changes of steady memory: what kernels make of it is kept while the version stays the same.
+  Outcome run(int64_t count, double seconds, int threads, int64_t version = -1);
 
+  void forget_kept() const { kept_->forget(); }
+  int64_t kept_bytes() const { return kept_->bytes(); }    // now
+  int64_t most_kept_bytes() const { return kept_total_; }  // once all is filled
   int64_t arena_bytes() const { return arena_ ? arena_->bytes() : 0; }
   int64_t scratch_bytes() const;
   size_t step_count() const { return steps_.size(); }
@@ -55,6 +63,7 @@ class Plan {
     int64_t bytes;
     void* external;
     bool temporary;
+    bool steady;
     Lifetime life;
     std::vector<std::pair<int, int>> uses = {};  // (step, operand) of external buffers, for bind()
   };
@@ -64,6 +73,15 @@ class Plan {
     bool parallel;
   };
 
+  // How a step is run this time: from which phase on, and with which shared memory.
+  struct Way {
+    const Launch& launch;
+    int first_phase;
+    char* shared;
+  };
+
+  void keep(Step& step);
+  Way way(const Step& step) const;
   void* address(const BufferRef& ref) const;
   void resolve(Step& step);
   void cut_segments();
@@ -82,6 +100,9 @@ class Plan {
   std::unique_ptr<Arena> scratch_;
   int64_t shared_bytes_ = 0, local_bytes_ = 0;
   int scratch_threads_ = 0;
+  std::shared_ptr<Kept> kept_ = std::make_shared<Kept>();  // of all clones
+  int64_t kept_total_ = 0;
+  Kept::Lease lease_;  // of the current run
 };
 
 }  // namespace gemmule

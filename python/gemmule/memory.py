@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import count
 from math import prod
 
 import numpy as np
@@ -21,7 +22,19 @@ _CONTROL_GROUPS = (  # versions 2 and 1: folder, files with the limit and the us
     ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-_roots: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+
+
+class _Root(weakref.ref[np.ndarray]):
+    """Owner of persistent memory, and a mark that every write to it replaces."""
+
+    __slots__ = ("key", "mark")
+
+    key: int
+    mark: object
+
+
+_roots: dict[int, _Root] = {}
+_last_mark = object()  # of any of them
 
 
 def aligned(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32") -> np.ndarray:
@@ -45,8 +58,14 @@ def persistent(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32") -> 
     """
     array = aligned(shape, dtype)
     owner = root(array)
-    _roots[id(owner)] = owner
+    found = _roots[id(owner)] = _Root(owner, _forget)
+    found.key, found.mark = id(owner), object()
     return array
+
+
+def _forget(dead: _Root) -> None:
+    if _roots.get(dead.key) is dead:
+        del _roots[dead.key]
 
 
 def root(array: np.ndarray) -> np.ndarray:
@@ -58,8 +77,53 @@ def root(array: np.ndarray) -> np.ndarray:
 
 def is_persistent(array: np.ndarray) -> bool:
     """Whether `array` lies in memory made by `persistent`."""
+    return _root_of(array) is not None
+
+
+def _root_of(array: np.ndarray) -> _Root | None:
     owner = root(array)
-    return _roots.get(id(owner)) is owner
+    found = _roots.get(id(owner))
+    return found if found is not None and found() is owner else None
+
+
+def note_writes(arrays: Iterable[np.ndarray | None]) -> None:
+    """Says that something was written to these arrays; whatever computes has to, once it has written.
+
+    Args:
+        arrays: any arrays; those that are not persistent do not matter.
+    """
+    global _last_mark
+    for array in arrays:
+        found = None if array is None else _root_of(array)
+        if found is not None:
+            found.mark = _last_mark = object()
+
+
+class Watch:
+    """Numbers the contents of persistent arrays: as long as nobody writes to them, the number stays the same.
+
+    Threads may ask and write at the same time. A number read before the arrays are is never too new: marks are replaced
+    behind the write, each array's own before the common one.
+
+    Args:
+        arrays: what to watch; each counts with all the memory it is a view of.
+    """
+
+    def __init__(self, arrays: Iterable[np.ndarray]) -> None:
+        self._roots = [found for found in map(_root_of, arrays) if found is not None]
+        self._numbers = count()
+        self._seen: tuple[object, list[object], int] = (None, [], -1)
+
+    def version(self) -> int:
+        """The number of the current contents."""
+        last = _last_mark
+        seen, marks, number = self._seen
+        if last is not seen:
+            now = [found.mark for found in self._roots]
+            if number < 0 or any(a is not b for a, b in zip(now, marks, strict=True)):
+                marks, number = now, next(self._numbers)
+            self._seen = last, marks, number
+        return number
 
 
 def require(shape: Sequence[int], dtype: np.typing.DTypeLike, op: str = "result") -> int:

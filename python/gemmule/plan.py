@@ -20,6 +20,7 @@ from gemmule import mutation
 from gemmule.backend import GUARD, GuardTripped, backend, listening
 from gemmule.errors import PlanError, PlanWarning
 from gemmule.fusion import fuse
+from gemmule.memory import Watch, available_bytes, note_writes
 from gemmule.recording import Operand, RecordedCall, Recording
 from gemmule.scope import current_layer
 from gemmule.tensor import Tensor, add_read_guard
@@ -55,19 +56,23 @@ class NativePlan:
     Args:
         recording: the step.
         feeds: arrays that `bind` may replace, by name.
+        keeps: whether its runners keep what kernels make of weights, such as packed copies, until the weights change.
 
     Attributes:
         kernels: names of the kernels it runs, in order; fewer than were recorded where kernels could be joined.
     """
 
-    def __init__(self, recording: Recording, feeds: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, recording: Recording, feeds: Mapping[str, np.ndarray], keeps: bool = False) -> None:
         from gemmule import _native
 
         self._native = _native.Plan()
+        self._written = recording.written()
+        written = {("persistent", id(owner)) for owner in self._written}
+        steady = {label for label in recording.owners if keeps and label[0] == "persistent" and label not in written}
         self._keep = list(recording.owners.values())  # the plan holds bare addresses
         self._bound = dict(feeds)
         externals = {**{("feed", name): array for name, array in feeds.items()}, **recording.owners}
-        self._numbers = {label: self._native.add_external(array) for label, array in externals.items()}
+        self._numbers = {label: self._native.add_external(array, label in steady) for label, array in externals.items()}
         for label, nbytes in recording.sizes.items():
             self._numbers[label] = self._native.add_temporary(nbytes)
         calls = fuse(recording.calls)
@@ -75,6 +80,8 @@ class NativePlan:
         for call in calls:
             self._add_step(call)
         self._native.finish()
+        fits = 0 < self._native.most_kept_bytes < available_bytes() // 2
+        self._watch = Watch(recording.owners[label] for label in steady) if fits else None
 
     def _add_step(self, call: RecordedCall) -> None:
         references = [(-1, 0) if o is None else (self._numbers[o.label], o.offset) for o in call.outputs + call.inputs]
@@ -92,15 +99,48 @@ class NativePlan:
 
     def run(self, count: int, seconds: float) -> tuple[int, int]:
         """(completed runs, code of the guard that stopped it or 0)."""
-        return self._native.run(count, seconds)
+        try:
+            return self._native.run(count, seconds)
+        finally:
+            note_writes(self._written)
 
-    def runner(self) -> Any:
-        """An independent copy for one thread at a time: `run_bound(arrays)` binds all feeds in order and runs once."""
-        return self._native.clone()
+    def runner(self) -> _Runner:
+        """An independent copy for one thread at a time."""
+        return _Runner(self._native.clone(), self._watch, self._written)
+
+    def forget_kept(self) -> None:
+        """Gives back the memory of what runners kept; the next ones make it again."""
+        self._native.forget_kept()
 
     @property
     def arena_bytes(self) -> int:
         """Bytes of all temporaries together."""
+        return self._native.arena_bytes + self._native.scratch_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of what all runners keep together."""
+        return self._native.kept_bytes
+
+
+class _Runner:
+    """A copy of a native plan, for one thread at a time."""
+
+    def __init__(self, native: Any, watch: Watch | None, written: list[np.ndarray]) -> None:
+        self._native, self._watch, self._written = native, watch, written
+
+    def run_bound(self, arrays: list[np.ndarray]) -> int:
+        """Binds all feeds in order and runs once; the code of the guard that stopped it, or 0."""
+        version = self._watch.version() if self._watch else -1
+        try:
+            return self._native.run_bound(arrays, version)
+        finally:
+            if self._written:
+                note_writes(self._written)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of its temporaries."""
         return self._native.arena_bytes + self._native.scratch_bytes
 
 
@@ -109,6 +149,7 @@ class ReferencePlan:
 
     def __init__(self, recording: Recording, feeds: Mapping[str, np.ndarray]) -> None:
         self._calls = recording.calls
+        self._written = recording.written()
         self._bound = dict(feeds)
         self._lock = threading.Lock()
         blocks = {label: np.empty(nbytes, np.uint8) for label, nbytes in recording.sizes.items()}
@@ -116,6 +157,10 @@ class ReferencePlan:
         for operand in {o for call in self._calls for o in call.outputs + call.inputs if o and o.label in blocks}:
             self._arrays[operand] = _view(blocks[operand.label], operand)
         self.arena_bytes = sum(block.nbytes for block in blocks.values())
+        self.kept_bytes = 0  # it copies no weights
+
+    def forget_kept(self) -> None:
+        """Does nothing, for there is nothing."""
 
     def bind(self, name: str, array: np.ndarray) -> None:
         """Replaces a feed by another array of the same row shape and type."""
@@ -143,6 +188,12 @@ class ReferencePlan:
             return self._run_once()
 
     def _run_once(self) -> int:
+        try:
+            return self._run_calls()
+        finally:
+            note_writes(self._written)
+
+    def _run_calls(self) -> int:
         from gemmule.backend import reference
 
         for call in self._calls:
@@ -175,6 +226,7 @@ class StepFunction:
         eager: never record (`run_eagerly=True`).
         strict: raise `PlanError` instead of warning when the step cannot be recorded (`jit_compile=True`).
         name: what the warning calls the step.
+        keeps: as for `NativePlan`.
 
     Attributes:
         gave_up: whether recording it failed, so that it never becomes a plan.
@@ -188,9 +240,10 @@ class StepFunction:
         eager: bool = False,
         strict: bool = False,
         name: str = "step",
+        keeps: bool = False,
     ) -> None:
         self.body, self.feeds = body, dict(feeds)
-        self._eager, self._strict, self._name = eager, strict, name
+        self._eager, self._strict, self._name, self._keeps = eager, strict, name, keeps
         self.gave_up = False
         self._first: Recording | None = None
         self.advances: list[tuple[np.ndarray, int]] = []
@@ -255,7 +308,8 @@ class StepFunction:
             return None
         if difference := self._first.difference(recording):
             return self._give_up(difference)
-        self.plan = (NativePlan if backend() == "native" else ReferencePlan)(recording, self.feeds)
+        native = backend() == "native"
+        self.plan = NativePlan(recording, self.feeds, self._keeps) if native else ReferencePlan(recording, self.feeds)
         self._first = None
         return None
 

@@ -115,6 +115,11 @@ class Recording:
             return "a NumPy array used by the step changed its values from one step to the next"
         return ""
 
+    def written(self) -> list[np.ndarray]:
+        """Persistent memory that the step writes to."""
+        labels = {operand.label for call in self.calls for operand in call.outputs if operand is not None}
+        return [owner for label, owner in self.owners.items() if label[0] == "persistent" and label in labels]
+
     def _locate(self, array: np.ndarray | None, is_output: bool) -> Operand | None:
         if array is None:
             return None

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gemmule.errors import did_you_mean
+from gemmule.memory import note_writes
 
 Arrays = Sequence["np.ndarray | None"]
 
@@ -49,6 +50,7 @@ def execute(name: str, outputs: Arrays, inputs: Arrays, **attributes: Any) -> No
         **attributes: what the shapes do not say, such as an axis.
     """
     _run(name, outputs, inputs, attributes)
+    note_writes(outputs)
     if _local.listeners:
         call = Call(name, tuple(outputs), tuple(inputs), attributes)
         for listener in _local.listeners:

@@ -13,13 +13,14 @@ from gemmule.data import adapter
 from gemmule.data.nested import ONE, Form, check_inputs, put_together, take_apart
 from gemmule.errors import received
 from gemmule.plan import StepFunction
-from gemmule.store import generation
+from gemmule.store import generation, renew_after_fork
 from gemmule.tensor import Tensor
 
 if TYPE_CHECKING:
     from gemmule.models.model import Model
 
 _MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes come by
+_MOST_KEPT = 2  # forms that keep packed weights: full batches, and the last one
 
 
 class _BatchForm:
@@ -32,7 +33,12 @@ class _BatchForm:
         self._outputs: list[tuple[tuple[int, ...], np.dtype]] = []
         feeds = {f"x{i}": np.empty_like(array) for i, array in enumerate(inputs)}
         self._step = StepFunction(
-            self._body, feeds, eager=eager, strict=model.jit_compile is True, name=f"{model.name}.predict"
+            self._body,
+            feeds,
+            eager=eager,
+            strict=model.jit_compile is True,
+            name=f"{model.name}.predict",
+            keeps=True,
         )
         self._idle: list[Any] = []
         self._names = list(feeds)
@@ -77,9 +83,15 @@ class _BatchForm:
         """The arrays in the structure the model returned."""
         return leaves[0] if self._result == ONE else put_together(self._result, leaves)
 
+    def forget_kept(self) -> None:
+        """Gives back the memory of packed weights."""
+        if self._step.plan is not None:
+            self._step.plan.forget_kept()
+
     def arena_bytes(self) -> int:
-        """Bytes of the arenas of all plans of this form."""
-        return sum(plan.arena_bytes for plan in list(self._idle))
+        """Bytes of the arenas of all plans of this form, and of the packed weights they share."""
+        kept = self._step.plan.kept_bytes if self._step.plan is not None else 0
+        return kept + sum(plan.arena_bytes for plan in list(self._idle))
 
 
 class Predictor:
@@ -95,6 +107,9 @@ class Predictor:
         self._known_dtypes: dict[Form, list[np.dtype]] = {}
         self._forms: dict[Any, _BatchForm] = {}
         self._gave_up = False  # whether recording failed: once is enough
+        self._keeping: list[_BatchForm] = []  # the last used one comes first
+        self._lock = threading.Lock()
+        renew_after_fork(self, "_lock", threading.Lock)
 
     def _form(self, inputs: list[np.ndarray], structure: Form) -> _BatchForm:
         shapes = tuple([array.shape for array in inputs])
@@ -109,7 +124,18 @@ class Predictor:
             while len(self._forms) >= _MOST_PLANS:
                 self._forms.pop(next(iter(self._forms)))
             form = self._forms[key] = _BatchForm(self.model, taken, inputs, self.model.run_eagerly or self._gave_up)
+        if not self._keeping or self._keeping[0] is not form:
+            self._let_keep(form)
         return form
+
+    def _let_keep(self, form: _BatchForm) -> None:
+        """Lets the forms used last keep packed weights, and no others, however many batch sizes come by."""
+        with self._lock:
+            known = list(self._forms.values())
+            recent = [form, *(other for other in self._keeping if other is not form and other in known)]
+            self._keeping = recent[:_MOST_KEPT]
+            for other in recent[_MOST_KEPT:]:
+                other.forget_kept()
 
     def _dtypes(self, structure: Form, arrays: list[np.ndarray]) -> list[np.dtype]:
         """The types of a structure of inputs, found out once."""

@@ -1,0 +1,38 @@
+// What kernels have made of weights, kept from run to run until the weights change.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "arena.h"
+
+namespace gemmule {
+
+// One block of memory for a plan and its clones, which may run at the same time. A block is filled once and then only
+// read; whoever reads an old one holds it until the run ends.
+class Kept {
+ public:
+  struct Lease {
+    std::shared_ptr<Arena> block;  // null: do everything, as if nothing were kept
+    bool fill = false;             // the block is empty: fill it, then publish it
+  };
+
+  // `version` says which weights there are. Filling costs a little more than one run gains, so it is asked for when a
+  // second run sees the same version.
+  Lease lease(int64_t version, int64_t bytes);
+  void publish(int64_t version, std::shared_ptr<Arena> block);
+
+  // Gives the memory back, as soon as nobody reads it.
+  void forget();
+
+  int64_t bytes() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<Arena> block_;
+  int64_t version_ = -1;  // of the weights in the block
+  int64_t seen_ = -1;     // by the last run
+  int64_t filling_ = -1;  // by a run that has not ended
+};
+
+}  // namespace gemmule
