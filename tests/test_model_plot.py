@@ -13,6 +13,7 @@ import gemmule as gm
 from gemmule.layers import Add, Dense, Flatten
 from gemmule.utils import model_plot
 from gemmule.utils.graph_layout import arrange
+from gemmule.utils.model_picture import Picture
 from tests.helpers import exactly
 
 
@@ -72,7 +73,7 @@ def test_late_inputs_stand_where_they_are_needed():
 
 def picture_of(model, expand=False, **show):
     options = dict.fromkeys(("shapes", "dtype", "names", "activations", "trainable"), False)
-    picture = model_plot._Picture(options | show, expand)
+    picture = Picture(options | show, expand)
     picture.add_model(model)
     return picture
 
