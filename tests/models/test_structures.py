@@ -540,6 +540,13 @@ def test_the_first_fit_refuses_unknown_outputs_of_other_models(argument: str) ->
         stack.fit(WIDE, PRICE, verbose=0)
 
 
+def test_a_stack_that_claims_to_be_built_compiles() -> None:
+    stack = gm.Sequential([gm.layers.Dense(1)])
+    stack.built = True
+    stack.compile("sgd", {"anything": "mse"})
+    assert stack.compiled
+
+
 def test_right_names_compile_and_train() -> None:
     model = graph(("price", "kind"))
     model.compile("sgd", "mse")

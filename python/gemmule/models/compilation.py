@@ -88,9 +88,9 @@ class Compilation:
 
     def _check_outputs(self, **settings: Any) -> None:
         """Refuses dicts with names of outputs that the model does not have, if its outputs are known."""
-        model = cast("Model", self)
-        if model.built and self.output_names is not None:
-            outputs = Outputs.of(model.output, self.output_names)
+        result = getattr(self, "output", None)  # symbolic; none in models that were not built or are no graphs
+        if result is not None and self.output_names is not None:
+            outputs = Outputs.of(result, self.output_names)
             for argument, value in settings.items():
                 outputs.check_names(argument, value)
 
