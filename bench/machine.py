@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -45,9 +46,13 @@ class Machine:
     copy: dict[int, float]
 
     def bandwidth(self, size: float) -> float:
-        """GB/s of a copy that touches about `size` bytes: the next larger size measured."""
-        larger = [rate for touched, rate in sorted(self.copy.items()) if touched >= size]
-        return larger[0] if larger else self.copy[max(self.copy)]
+        """GB/s of a copy that touches `size` bytes: between two sizes measured, along a line over their logarithms."""
+        sizes = sorted(self.copy)
+        size = min(max(size, sizes[0]), sizes[-1])
+        upper = next(touched for touched in sizes if touched >= size)
+        lower = max((touched for touched in sizes if touched <= size), default=upper)
+        part = math.log(size / lower) / math.log(upper / lower) if upper > lower else 0.0
+        return self.copy[lower] + part * (self.copy[upper] - self.copy[lower])
 
     def best(self, other: Machine) -> Machine:
         """The better of two measurements of the same machine."""

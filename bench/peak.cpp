@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -60,16 +61,30 @@ static double best_gflops(int threads) {
   return best;
 }
 
-// Reads and writes count; `bytes` is the source and the copy of all threads together.
+using Block = std::unique_ptr<char, decltype(&std::free)>;
+
+static Block block(int64_t bytes) {
+  constexpr int64_t kPage = 4096;
+  char* const memory = static_cast<char*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
+  std::memset(memory, 1, bytes);
+  return Block(memory, &std::free);
+}
+
+// Reads and writes count; `bytes` is the source and the copy of all threads together. Both begin on a page, like the
+// arrays of a recorded step begin on a cache line.
 static double best_copy(int threads, int64_t bytes) {
   const int64_t each = bytes / 2 / threads;
-  std::vector<std::vector<char>> from(threads, std::vector<char>(each, 1)), to(threads, std::vector<char>(each));
-  const int64_t rounds = 1 + (1LL << 30) / bytes;
+  std::vector<Block> from, to;
+  for (int t = 0; t < threads; ++t) {
+    from.push_back(block(each));
+    to.push_back(block(each));
+  }
+  const int64_t rounds = 1 + (1LL << 29) / bytes;
   double best = 0;
   for (int repeat = 0; repeat < 5; ++repeat) {
     const double seconds = seconds_on(threads, [&](int t) {
       for (int64_t r = 0; r < rounds; ++r) {
-        std::memcpy(to[t].data(), from[t].data(), each);
+        std::memcpy(to[t].get(), from[t].get(), each);
         asm volatile("" ::: "memory");
       }
     });
@@ -83,7 +98,7 @@ int main(int, char** arguments) {
   const int threads = std::atoi(arguments[1]);
   std::printf("{\"gflops_1\": %.1f, \"gflops\": %.1f, \"copy\": {", best_gflops(1), best_gflops(threads));
   const char* separator = "";
-  for (int64_t bytes = 1 << 18; bytes <= 1 << 28; bytes <<= 2) {
+  for (int64_t bytes = 1 << 16; bytes <= 1 << 28; bytes <<= 1) {
     std::printf("%s\"%lld\": %.1f", separator, static_cast<long long>(bytes), best_copy(threads, bytes));
     separator = ", ";
   }

@@ -50,7 +50,7 @@ def row(family: str, passing: str, line: str, threads: int, seconds: dict[str, l
     own, peers = medians["gemmule"], [medians[library] for library in LIBRARIES[1:] if library in medians]
     minima = {library: min(times) for library, times in seconds.items()}
     quiet = [minima[library] / minima["gemmule"] for library in LIBRARIES[1:] if library in minima]
-    copy = shape.bytes / limits.bandwidth(shape.bytes) * 1e-9
+    copy = shape.touched(passing) / limits.bandwidth(shape.arrays(passing)) * 1e-9
     return {
         "family": family,
         "pass": passing,
@@ -62,6 +62,7 @@ def row(family: str, passing: str, line: str, threads: int, seconds: dict[str, l
         "ratio_of_minima": min(quiet) if quiet else None,
         "gflops": shape.flops / own * 1e-9,
         "share_of_copy": copy / own,
+        "share_of_minima": copy / minima["gemmule"],
     }
 
 

@@ -48,8 +48,9 @@ def markdown(document: dict[str, Any]) -> str:
     """The whole section."""
     lines = [
         "Kernels as a recorded step runs them, PyTorch's operators called from Python, the better of its two layouts; "
-        "medians of interleaved rounds; × is PyTorch's time over gemmule's. Percentages are shares of the bandwidth of "
-        "a copy of the same size.",
+        "medians of interleaved rounds; × is PyTorch's time over gemmule's. Percentages: what a pass has to "
+        "read and to write (batch normalization its inputs twice), by the bandwidth of a copy whose two arrays are as "
+        "large as all of the pass together.",
         "",
         *totals(document["summary"]),
     ]

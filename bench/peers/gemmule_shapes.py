@@ -9,13 +9,16 @@ import numpy as np
 
 import gemmule as gm
 from bench import shapes
-from gemmule import _native
+from gemmule import _native, memory
 
 Kernel = tuple[str, list[Any], list[Any], dict[str, Any]]
 
 
 def _floats(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.random(shape, "float32") - np.float32(0.5)
+    """Where an array of a recorded step would lie: on a cache line, which large arrays of NumPy do not begin on."""
+    values = memory.aligned(shape)
+    np.subtract(rng.random(shape, "float32"), np.float32(0.5), out=values)
+    return values
 
 
 def _convolution(family: str, passing: str, shape: shapes.Convolution, winograd: int) -> Kernel:
@@ -50,7 +53,7 @@ def _pooling(passing: str, shape: shapes.Pooling) -> Kernel:
             if passing == "forward"
             else ("average_pool2d_backward", [x], [y], geometry)
         )
-    index = np.zeros(shape.y, "uint8")
+    index = memory.aligned(shape.y, "uint8")
     gm.backend.execute("max_pool2d_forward", [y, index], [x], **geometry)
     if passing == "forward":
         return "max_pool2d_forward", [y, index], [x], geometry
@@ -62,7 +65,8 @@ def _normalization(passing: str, shape: shapes.Normalization) -> Kernel:
     x, y, dx = (_floats(rng, shape.rows, shape.channels) for _ in range(3))
     gamma, beta, dgamma, dbeta = (_floats(rng, shape.channels) for _ in range(4))
     statistics = shape.channels if shape.kind == "batch" else shape.rows
-    mean, deviation = np.zeros(statistics, "float32"), np.ones(statistics, "float32")
+    mean, deviation = memory.aligned((statistics,)), memory.aligned((statistics,))
+    deviation[...] = 1
     if shape.kind == "batch":
         extra = {"activation": "linear", "alpha": 0.0}
         if passing == "forward":

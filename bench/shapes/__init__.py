@@ -17,8 +17,22 @@ PASSES = {
 }
 
 
+class Shape:
+    """How much memory a pass works on."""
+
+    flops = 0.0
+
+    def arrays(self, passing: str) -> float:
+        """Bytes of all its arrays together, which is what a cache holds or does not."""
+        raise NotImplementedError
+
+    def touched(self, passing: str) -> float:
+        """Bytes it has to read and to write at least."""
+        return self.arrays(passing)
+
+
 @dataclass(frozen=True)
-class Convolution:
+class Convolution(Shape):
     """A convolution of an image (N, H, W, C) with filters to (N, OH, OW, O); for `transposed`, of the image of O back.
 
     The kernel is (KH, KW, C / groups, O). `pads` is (top, bottom, left, right).
@@ -34,18 +48,17 @@ class Convolution:
     transposed: bool = False
 
     @property
-    def flops(self) -> float:
+    def flops(self) -> float:  # type: ignore[override]
         """Multiplications and additions of one pass, whichever."""
         return 2.0 * prod(self.y) * self.w[0] * self.w[1] * self.w[2]
 
-    @property
-    def bytes(self) -> float:
-        """Each of image, result and kernel touched once."""
+    def arrays(self, passing: str) -> float:
+        """Image, result and kernel."""
         return 4.0 * (prod(self.x) + prod(self.y) + prod(self.w))
 
 
 @dataclass(frozen=True)
-class Pooling:
+class Pooling(Shape):
     """A pooling of an image (N, H, W, C)."""
 
     kind: str
@@ -55,28 +68,27 @@ class Pooling:
     stride: int
     pads: tuple[int, int, int, int]
 
-    flops = 0.0
-
-    @property
-    def bytes(self) -> float:
-        """Image and result touched once; the saved index is not counted."""
-        return 4.0 * (prod(self.x) + prod(self.y))
+    def arrays(self, passing: str) -> float:
+        """Image and result, and the bytes that say where a maximum was."""
+        return 4.0 * (prod(self.x) + prod(self.y)) + (prod(self.y) if self.kind == "max" else 0)
 
 
 @dataclass(frozen=True)
-class Normalization:
+class Normalization(Shape):
     """A normalization of rows of channels: over the rows (`batch`) or over the channels (`layer`)."""
 
     kind: str
     rows: int
     channels: int
 
-    flops = 0.0
+    def arrays(self, passing: str) -> float:
+        """x and y, or dy, x and dx."""
+        return (8.0 if passing == "forward" else 12.0) * self.rows * self.channels
 
-    @property
-    def bytes(self) -> float:
-        """One array read, one written. A second pass over the input is the implementation's own affair."""
-        return 8.0 * self.rows * self.channels
+    def touched(self, passing: str) -> float:
+        """Statistics over the rows need all of them before there is a first result: `batch` reads its inputs twice."""
+        inputs = 4.0 if passing == "forward" else 8.0
+        return self.arrays(passing) + (inputs * self.rows * self.channels if self.kind == "batch" else 0.0)
 
 
 def _pair(text: str) -> tuple[int, int]:
