@@ -27,20 +27,22 @@ struct Largest {
   }
 };
 
-// With its place in the window: the first of equals, or the first NaN.
+// With its place in the window: the first of equals, or the first NaN. Vectors pass over NaN and remember that there
+// was one: a sum of all elements says so for one addition each. Such windows are done again, number by number.
 template <class T>
 struct LargestPlace {
-  Vec<T> best;
+  Vec<T> best, sum;
   Mask<T> place;
 
   GEMMULE_INLINE void start(int64_t first) {
     best = splat(-static_cast<T>(__builtin_inf()));
+    sum = zero<T>();
     place = Mask<T>{} + static_cast<typename IntOf<T>::type>(first);
   }
   GEMMULE_INLINE void take(Vec<T> v, int64_t number) {
-    const Mask<T> better = ~(v <= best) & (best == best);
-    best = v != v ? v : larger<T>(v, best);  // does not wait for the comparisons
-    place = better ? Mask<T>{} + static_cast<typename IntOf<T>::type>(number) : place;
+    place = v > best ? Mask<T>{} + static_cast<typename IntOf<T>::type>(number) : place;
+    best = larger<T>(v, best);
+    sum += v;
   }
   template <class Index>
   GEMMULE_INLINE void finish(T* y, Index* index, int64_t n, T) const {
@@ -86,15 +88,33 @@ Mask<T> every_other_pixel(int64_t C) {
   return lanes;
 }
 
-// V vectors of windows that lie V·kLanes elements beside each other; the last one has n lanes. kWidth is the width of
-// the windows when it is known, else 0.
+// n outputs one by one: `apart` is the distance of their pixels in x, or 0 where their elements are neighbours.
+template <class T, class Index>
+__attribute__((noinline)) void largest_places(T* y, Index* index, const T* x, const Taps& taps, int64_t n,
+                                              int64_t apart) {
+  for (int64_t i = 0; i < n; ++i) {
+    const T* const window = x + (apart ? i / taps.step * apart + i % taps.step : i);
+    T best = -static_cast<T>(__builtin_inf());
+    int64_t place = taps.kh0 * taps.KW + taps.kw0;
+    for (int64_t kh = taps.kh0; kh < taps.kh1; ++kh)
+      for (int64_t kw = taps.kw0; kw < taps.kw1; ++kw) {
+        const T v = window[kh * taps.pitch + kw * taps.step];
+        if (!(v <= best) && best == best) best = v, place = kh * taps.KW + kw;
+      }
+    y[i] = best;
+    index[i] = static_cast<Index>(place);
+  }
+}
+
+// V vectors of outputs beside each other, the last one of n lanes; the window of the first lane of vector v begins at
+// x[v]. kWidth is the width of the windows when it is known, else 0. For `apart` see largest_places.
 template <int V, int kWidth, class Op, class T, class Index, class Load>
-GEMMULE_INLINE void windows(T* y, Index* index, const T* x, const Taps taps, int64_t n, const Load& load) {
+GEMMULE_INLINE void windows(T* y, Index* index, const T* const (&x)[V], const Taps taps, int64_t n, const Load& load,
+                            int64_t apart = 0) {
   for (int64_t r = 0; r < taps.ahead_rows; ++r)
     for (int64_t p = 0; p < taps.ahead_pixels; ++p)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v)
-        __builtin_prefetch(x + (taps.KH + r) * taps.pitch + p * taps.step + v * kLanes<T>, 0, 2);
+      for (int v = 0; v < V; ++v) __builtin_prefetch(x[v] + (taps.KH + r) * taps.pitch + p * taps.step, 0, 2);
   if (taps.ahead_rows)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) __builtin_prefetch(y + taps.y_pitch + v * kLanes<T>, 1, 2);
@@ -103,29 +123,49 @@ GEMMULE_INLINE void windows(T* y, Index* index, const T* x, const Taps taps, int
   for (int v = 0; v < V; ++v) op[v].start(taps.kh0 * taps.KW + taps.kw0);
   const int64_t kw0 = kWidth ? 0 : taps.kw0, kw1 = kWidth ? kWidth : taps.kw1;
   for (int64_t kh = taps.kh0; kh < taps.kh1; ++kh) {
-    const T* const row = x + kh * taps.pitch;
 #pragma GCC unroll 3
     for (int64_t kw = kw0; kw < kw1; ++kw)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) op[v].take(load(row + kw * taps.step + v * kLanes<T>), kh * taps.KW + kw);
+      for (int v = 0; v < V; ++v) op[v].take(load(x[v] + kh * taps.pitch + kw * taps.step), kh * taps.KW + kw);
   }
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v)
     op[v].finish(y + v * kLanes<T>, index + v * kLanes<T>, v + 1 < V ? kLanes<T> : n, static_cast<T>(taps.share));
+  if constexpr (requires { op[0].place; }) {
+    Vec<T> sum = op[0].sum;
+#pragma GCC unroll 4
+    for (int v = 1; v < V; ++v) sum += op[v].sum;
+    if (__builtin_expect(any<T>(sum != sum), 0))
+      for (int v = 0; v < V; ++v)
+        largest_places(y + v * kLanes<T>, index + v * kLanes<T>, x[v], taps, v + 1 < V ? kLanes<T> : n, apart);
+  }
 }
 
 // n outputs that see neighbouring elements: the channels of a pixel, or of all pixels at a stride of one.
 template <int kWidth, class Op, class T, class Index>
 GEMMULE_INLINE void neighbours(T* y, Index* index, const T* x, const Taps taps, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes<T>) {
+    const int64_t lanes = min(n - i, kLanes<T>);
+    windows<1, kWidth, Op>(y + i, index + i, {x + i}, taps, lanes,
+                           [lanes](const T* p) __attribute__((always_inline)) { return load_partial(p, lanes); });
+  }
+}
+
+// n outputs whose pixels fill whole vectors; the pixels their windows begin with lie SW apart.
+template <int kWidth, class Op, class T, class Index>
+GEMMULE_INLINE void whole_vectors(T* y, Index* index, const T* x, const Taps taps, int64_t n, int64_t SW) {
   const auto whole = [](const T* p) __attribute__((always_inline)) { return load(p); };
+  int64_t channel = 0;
+  const auto next = [&]() __attribute__((always_inline)) {
+    const T* const here = x;
+    x += kLanes<T>;
+    if ((channel += kLanes<T>) == taps.step) channel = 0, x += (SW - 1) * taps.step;
+    return here;
+  };
   int64_t i = 0;
-  if constexpr (kSwift<T>)
-    for (; i + 4 * kLanes<T> <= n; i += 4 * kLanes<T>)
-      windows<4, kWidth, Op>(y + i, index + i, x + i, taps, kLanes<T>, whole);
-  for (; i + kLanes<T> <= n; i += kLanes<T>) windows<1, kWidth, Op>(y + i, index + i, x + i, taps, kLanes<T>, whole);
-  if (const int64_t left = n - i; left > 0)
-    windows<1, kWidth, Op>(y + i, index + i, x + i, taps, left,
-                           [left](const T* p) __attribute__((always_inline)) { return load_partial(p, left); });
+  for (; i + 4 * kLanes<T> <= n; i += 4 * kLanes<T>)
+    windows<4, kWidth, Op>(y + i, index + i, {next(), next(), next(), next()}, taps, kLanes<T>, whole);
+  for (; i < n; i += kLanes<T>) windows<1, kWidth, Op>(y + i, index + i, {next()}, taps, kLanes<T>, whole);
 }
 
 template <class T, class Op, class Index>
@@ -143,18 +183,22 @@ struct Forward {
                                                int64_t SW, Mask<T> lanes) {
     const Taps taps = given;  // a copy, because what is written could be `given` for all the compiler knows
     const int64_t C = taps.step;
-    if (SW == 1) return neighbours<kWidth, Op>(y, index, x, taps, count * C);
+    if constexpr (kSwift<T>)
+      if (C % kLanes<T> == 0) return whole_vectors<kWidth, Op>(y, index, x, taps, count * C, SW);
     if (SW != 2 || 2 * C > kLanes<T> || !kSwift<T>) {
-      for (int64_t i = 0; i < count; ++i) neighbours<kWidth, Op>(y + i * C, index + i * C, x + i * SW * C, taps, C);
+      const int64_t n = SW == 1 ? count * C : C;
+      for (int64_t i = 0; i < count * C; i += n) neighbours<kWidth, Op>(y + i, index + i, x + i * SW, taps, n);
       return;
     }
     const int64_t many = kLanes<T> / C;
     for (int64_t i = 0; i < count; i += many) {
       const int64_t pixels = min(many, count - i), n = (2 * pixels - 1) * C;
       windows<1, kWidth, Op>(
-          y + i * C, index + i * C, x + i * 2 * C, taps, pixels * C, [=](const T* p) __attribute__((always_inline)) {
+          y + i * C, index + i * C, {x + i * 2 * C}, taps, pixels * C,
+          [=](const T* p) __attribute__((always_inline)) {
             return permute<T>(load_partial(p, n), load_partial(p + kLanes<T>, max(n - kLanes<T>, 0)), lanes);
-          });
+          },
+          2 * C);
     }
   }
 

@@ -64,6 +64,30 @@ GEMMULE_INLINE Vec<float> larger<float>(Vec<float> a, Vec<float> b) {
 }
 #endif
 
+// Whether any lane is set.
+template <class T>
+GEMMULE_INLINE bool any(Mask<T> lanes) {
+  bool found = false;
+  for (int i = 0; i < kLanes<T>; ++i) found |= lanes[i] != 0;
+  return found;
+}
+#if defined(__AVX512F__)
+template <>
+GEMMULE_INLINE bool any<float>(Mask<float> lanes) {
+  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(lanes)) != 0;
+}
+#elif defined(__AVX2__)
+template <>
+GEMMULE_INLINE bool any<float>(Mask<float> lanes) {
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(lanes)) != 0;
+}
+#elif defined(__SSE2__)
+template <>
+GEMMULE_INLINE bool any<float>(Mask<float> lanes) {
+  return _mm_movemask_ps(reinterpret_cast<__m128>(lanes)) != 0;
+}
+#endif
+
 // Whole numbers of any width, one for each lane: the first n lanes, the others zero.
 template <class T, class I>
 GEMMULE_INLINE Mask<T> load_indices(const I* p, int64_t n) {
