@@ -59,11 +59,12 @@ void Plan::add_step(const Kernel& kernel, const Call& call, std::vector<BufferRe
 
 void Plan::keep(Step& step) {
   if (step.kernel->keep == nullptr) return;
-  step.kept = step.launch;
-  const int operand = step.kernel->keep(step.kept);
+  auto kept = std::make_shared<Launch>(step.launch);
+  const int operand = step.kernel->keep(*kept);
   if (operand < 0 || step.refs[operand].buffer < 0 || !buffers_[step.refs[operand].buffer].steady) return;
   step.kept_at = kept_total_;
-  kept_total_ += rounded(step.kept.shared_bytes);
+  kept_total_ += rounded(kept->shared_bytes);
+  step.kept = std::move(kept);
 }
 
 void Plan::add_guard(BufferRef flag) {
@@ -146,15 +147,16 @@ void Plan::allocate_scratch(int threads) {
   if (threads <= scratch_threads_) return;
   for (const Step& step : steps_) {
     shared_bytes_ = std::max(shared_bytes_, rounded(step.launch.shared_bytes));
-    local_bytes_ = std::max(local_bytes_, rounded(std::max(step.launch.local_bytes, step.kept.local_bytes)));
+    local_bytes_ = std::max(local_bytes_, rounded(step.launch.local_bytes));
+    if (step.kept) local_bytes_ = std::max(local_bytes_, rounded(step.kept->local_bytes));
   }
   scratch_ = std::make_unique<Arena>(shared_bytes_ + threads * local_bytes_);
   scratch_threads_ = threads;
 }
 
 Plan::Way Plan::way(const Step& step) const {
-  if (lease_.block == nullptr || step.kept_at < 0) return {step.launch, 0, scratch_->data()};
-  return {step.kept, lease_.fill ? 0 : 1, lease_.block->data() + step.kept_at};
+  if (lease_.block == nullptr || step.kept == nullptr) return {step.launch, 0, scratch_->data()};
+  return {*step.kept, lease_.fill ? 0 : 1, lease_.block->data() + step.kept_at};
 }
 
 int Plan::run_segment_alone(const Segment& segment) {

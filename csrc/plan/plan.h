@@ -20,8 +20,9 @@ struct Step {
   Launch launch;
   std::vector<BufferRef> refs;
   std::vector<void*> pointers;
-  Launch kept{};         // the same with what phase 0 makes of the weights in memory of its own
-  int64_t kept_at = -1;  // where that lies; -1 for a step that keeps nothing
+  // The same with what phase 0 makes of the weights in memory of its own, and where that lies; null if nothing is kept.
+  std::shared_ptr<const Launch> kept;
+  int64_t kept_at = 0;
 };
 
 struct Outcome {
