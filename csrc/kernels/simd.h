@@ -16,7 +16,11 @@
 #include <emmintrin.h>
 #endif
 
+#if defined(__OPTIMIZE_SIZE__)
+#define GEMMULE_INLINE inline  // the compiler decides: copies in every place cost more room than calls cost time
+#else
 #define GEMMULE_INLINE inline __attribute__((always_inline))
+#endif
 
 namespace gemmule::GEMMULE_ISA {
 

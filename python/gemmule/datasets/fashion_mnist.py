@@ -75,7 +75,7 @@ def load_sample() -> tuple[Split, Split]:
     """
     path = Path(__file__).with_name(SAMPLE.name)
     try:
-        content = memoryview(unpack(path, SAMPLE))
+        content = unpack(path, SAMPLE)
     except (ValueError, FileNotFoundError) as error:
         raise ValueError(f"The embedded sample of images cannot be read. Install gemmule again. {error}") from error
     parts, begin = [], 0
