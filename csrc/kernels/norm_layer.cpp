@@ -1,6 +1,7 @@
 // Layer normalization over the last axis. Ba, Kiros and Hinton (2016). x (rows, C); mean and inv_std (rows).
 //
-// One row after the other: all passes over a row but the first find it in L1. Several rows at a time would hide the
+// One row after the other: all passes over a row but the first find it in L1. (Forward, a few short rows: their sums,
+// then their roots, then their results, or each would wait for its own.) Several rows at a time would hide the
 // latency of sums, too, but the hardware's prefetchers follow one stream better than many: at 16 MB the backward took
 // twice as long.
 #include "elementwise.h"
@@ -12,6 +13,9 @@ namespace gemmule::GEMMULE_ISA {
 namespace {
 
 constexpr int64_t kChunkElements = 32768;  // of a partial sum of the backward
+constexpr int64_t kBlockElements = 4096;   // of short rows whose roots and quotients are taken together
+constexpr int64_t kShortRow = 800;
+constexpr int64_t kNear = 1 << 22;  // elements that caches hold: beyond, the memory is what takes the time
 
 struct LayerNormArgs {
   int64_t rows, C;
@@ -84,16 +88,31 @@ struct LayerNormForward {
 
   static void run(T* y, T* mean, T* inv_std, const T* x, const T* gamma, const T* beta, const Args& args,
                   const Units& u) {
-    const auto [begin, end] = covered(u, args.chunk, args.rows);
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t at = i * args.C;
-      forward(y + at, mean + i, inv_std + i, x + at, gamma, beta, args);
+    const Range all = covered(u, args.chunk, args.rows);
+    const bool blocks = args.C <= kShortRow && args.rows * args.C <= kNear;
+    const int64_t together = blocks ? kBlockElements / max(args.C, 1) : 1;
+    for (int64_t first = all.begin; first < all.end; first += together) {
+      const Range rows{first, min(first + together, all.end)};
+      for (int64_t i = rows.begin; i < rows.end; ++i) moments(mean + i, inv_std + i, x + i * args.C, args.C);
+      const T epsilon = static_cast<T>(args.epsilon), share = T(1) / static_cast<T>(args.C);
+      if (together == 1) {
+        const T variance = fma(inv_std[first], share, epsilon);
+        inv_std[first] = T(1) / (sizeof(T) == 4 ? __builtin_sqrtf(variance) : __builtin_sqrt(variance));
+      } else {
+        for_each_vector<T>(rows, [=](auto get, auto put) __attribute__((always_inline)) {
+          put(inv_std, T(1) / square_root<T>(fma(get(inv_std), splat(share), splat(epsilon))));
+        });
+      }
+      for (int64_t i = rows.begin; i < rows.end; ++i) {
+        const int64_t at = i * args.C;
+        map(y + at, x + at, splat(mean[i]), splat(inv_std[i]), gamma, beta, args.C);
+      }
     }
   }
 
  private:
-  static void forward(T* y, T* mean, T* inv_std, const T* x, const T* gamma, const T* beta, const Args& args) {
-    const int64_t C = args.C;
+  // The mean of a row and its sum of squared distances from that.
+  static GEMMULE_INLINE void moments(T* mean, T* m2, const T* x, int64_t C) {
     const T share = T(1) / static_cast<T>(C), infinite = static_cast<T>(__builtin_inf());
     // Distances from the first number of the row: numbers around 10000 that differ by 1 lose no digit.
     const Vec<T> first = splat(C > 0 ? x[0] : T(0));
@@ -103,11 +122,12 @@ struct LayerNormForward {
     });
     const T average = sums.first * share, rest = fma(-sums.first, average, sums.second);
     // An overflow stays infinite rather than becoming inf - inf, and what rounding leaves below zero is zero.
-    const T m2 = sums.second == infinite ? infinite : rest < T(0) ? T(0) : rest;
-    const T variance = fma(m2, share, static_cast<T>(args.epsilon));
+    *m2 = sums.second == infinite ? infinite : rest < T(0) ? T(0) : rest;
     *mean = first[0] + average;
-    *inv_std = T(1) / (sizeof(T) == 4 ? __builtin_sqrtf(variance) : __builtin_sqrt(variance));
-    const Vec<T> center = splat(*mean), inverse = splat(*inv_std);
+  }
+
+  static GEMMULE_INLINE void map(T* y, const T* x, Vec<T> center, Vec<T> inverse, const T* gamma, const T* beta,
+                                 int64_t C) {
     for_each_vector<T>(Range{0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
       const Vec<T> z = (get(x) - center) * inverse, scaled = gamma ? z * get(gamma) : z;
       put(y, beta ? scaled + get(beta) : scaled);
