@@ -7,6 +7,8 @@ namespace gemmule {
 
 namespace {
 
+constexpr int kRunsBefore = 2;  // see lease()
+
 // A child after fork may find the lock held by a thread that it does not have: it does without.
 class Guard {
  public:
@@ -28,10 +30,9 @@ Kept::Lease Kept::lease(int64_t version, int64_t bytes) {
     const Guard guard(mutex_);
     if (!guard || filling_ == version) return {};
     if (block_ != nullptr && version_ == version) return {block_, false};
-    if (seen_ != version) {
-      seen_ = version;
-      return {};
-    }
+    runs_ = seen_ == version ? runs_ + 1 : 1;
+    seen_ = version;
+    if (runs_ <= kRunsBefore) return {};
     filling_ = version;
     block = std::exchange(block_, nullptr);
   }

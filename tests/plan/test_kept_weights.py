@@ -9,7 +9,7 @@ training with the reference backend                     goes through the same do
 a shared layer is trained by another model              the memory counts, not the model: likewise
 a layer that writes its own weight in `call`            that weight is never kept, the others are
 another model is trained, this one evaluated            other memory: everything stays
-predictions and updates in turn                         nothing is kept until two predictions see the same weights
+predictions and updates in turn                         nothing is kept until three predictions see the same weights
 many batch sizes                                        the two forms used last keep, the others give back
 threads                                                 one fills, the others do without; old memory lasts as long
                                                         as somebody reads it
@@ -25,7 +25,7 @@ import gemmule as gm
 from gemmule import _native
 from tests.helpers import ISAS, rng_for
 
-PATIENCE = 5  # predictions after which everything is recorded, filled and read again
+PATIENCE = 7  # predictions after which everything is recorded, filled and read again
 
 
 def data(*shape):
@@ -235,7 +235,8 @@ def test_nothing_is_kept_while_weights_change_between_predictions():
     model = small()
     model.train_on_batch(X, Y)
     for _ in range(6):
-        np.testing.assert_array_equal(model.predict_on_batch(X), eager(model))
+        for _ in range(2):
+            np.testing.assert_array_equal(model.predict_on_batch(X), eager(model))
         model.train_on_batch(X, Y)
     assert kept_bytes(model) == 0
 
@@ -366,7 +367,7 @@ def test_a_forked_child_reads_and_refills_what_was_kept():
     if child == 0:
         same = np.array_equal(model.predict_on_batch(X), expected)
         assign(model, None)
-        found = [model.predict_on_batch(X) for _ in range(3)]
+        found = [model.predict_on_batch(X) for _ in range(5)]
         os._exit(0 if same and all(np.array_equal(one, eager(model)) for one in found) else 1)
     assert os.waitpid(child, 0)[1] == 0
     np.testing.assert_array_equal(model.predict_on_batch(X), expected)
