@@ -313,15 +313,14 @@ GEMMULE_INLINE T* from(T* operand, int64_t start) {
 }
 
 // Calls body with the activation as a compile-time constant where it is one of the two that cost next to nothing;
-// the others are `unknown` to the compiler and called vector by vector: their code would fill half a megabyte.
+// the others are `unknown` to the compiler and called vector by vector: their code would fill half a megabyte. The
+// level that carries float64 is not there for speed and knows one of them only.
 template <class Body>
 GEMMULE_INLINE void with_activation(Activation activation, const Body& body) {
-  if (activation == Activation::linear)
-    body.template operator()<Activation::linear>();
-  else if (activation == Activation::relu)
-    body.template operator()<Activation::relu>();
-  else
-    body.template operator()<Activation::unknown>();
+  if (activation == Activation::linear) return body.template operator()<Activation::linear>();
+  if constexpr (!kCarriesDoubles)
+    if (activation == Activation::relu) return body.template operator()<Activation::relu>();
+  body.template operator()<Activation::unknown>();
 }
 
 // The activation a call names.
