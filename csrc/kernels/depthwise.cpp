@@ -125,7 +125,7 @@ struct Positions {
 
   void run(int64_t p0, int64_t p1) const {
     const Range whole = taps.whole(p0, p1);
-    if (whole.end - whole.begin < 4 && taps.count <= kMostColumns) return edge(p0, p1);
+    if (kOneWay<T> || (whole.end - whole.begin < 4 && taps.count <= kMostColumns)) return edge(p0, p1);
     edge(p0, whole.begin);
     int64_t p = whole.begin;
     for (; p + 8 <= whole.end; p += 8) inside<8>(p);
@@ -149,7 +149,7 @@ struct Positions {
 
   void edge(int64_t p, int64_t p1) const {
     while (p < p1)
-      if (p + 1 == p1 || taps.count > kMostColumns)
+      if (kOneWay<T> || p + 1 == p1 || taps.count > kMostColumns)
         tile<1>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps.inside(p), o0, o1, source, finish), ++p;
       else if (p1 - p <= 4)
         p = edge_of<4>(p, p1);
@@ -180,7 +180,7 @@ void correlate(T* y, int64_t y_pixel, const T* image, int64_t width, int64_t C, 
   const T* const x = image + ((down.origin + row * down.pitch) * width + across.origin) * C;
   const T* const kernel = w + (down.w_first * KW + across.w_first) * O;
   const Range rows = down.inside(row);
-  if (M == 1 && O % kLanes<T> == 0)
+  if (M == 1 && O % kLanes<T> == 0 && !kOneWay<T>)
     return Positions<T, Same<T>>{y, x, kernel, k, rows, across, 0, O, {}, finish}.run(p0, p1);
   if (M == 1) return Positions<T, Some<T>>{y, x, kernel, k, rows, across, 0, O, {}, finish}.run(p0, p1);
   for (int64_t o = 0; o < O; o += kLanes<T>) {

@@ -174,7 +174,7 @@ struct DepthwiseBackwardWeights {
       const int64_t n = min(block.end - o, kLanes<T>);
       if (s.M > 1)
         channels(out + o, x, dy + o, args, group, o, n, Repeated<T>(o, s.C, s.M), first);
-      else if (n == kLanes<T>)
+      else if (n == kLanes<T> && !kOneWay<T>)
         channels(out + o, x, dy + o, args, group, o, n, Same<T>{}, first);
       else
         channels(out + o, x, dy + o, args, group, o, n, Some<T>{}, first);
@@ -202,7 +202,7 @@ struct DepthwiseBackwardWeights {
     for (int64_t kh = 0; kh < s.KH * args.has_dw; ++kh)
       for (int64_t kw = 0; kw < s.KW;) {
         T* const at = out + (kh * s.KW + kw) * s.O();
-        const int64_t left = s.KW - kw;
+        const int64_t left = kOneWay<T> ? 1 : s.KW - kw;
         if (left >= 7)
           taps<7>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 7;
         else if (left >= 5)

@@ -144,6 +144,10 @@ constexpr bool kCarriesDoubles = true;
 constexpr bool kCarriesDoubles = false;
 #endif
 
+// Whether a type gets but one way through a kernel where others get several for the sake of speed.
+template <class T>
+constexpr bool kOneWay = std::is_same_v<T, double>;
+
 // Calls add<T>(dtype) for each floating type this level carries. The others are not even compiled.
 template <class Add>
 inline void for_floating_types(const Add& add) {

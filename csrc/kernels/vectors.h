@@ -11,10 +11,17 @@ template <class T, class Body>
 GEMMULE_INLINE void for_each_vector(Range range, const Body& body) {
   constexpr int64_t kStep = kLanes<T>;
   int64_t i = range.begin;
+  const auto rest = [&]() __attribute__((always_inline)) {
+    const int64_t left = range.end - i;
+    body([=](const T* p) { return load_partial(p + i, left); }, [=](T* p, Vec<T> v) { store_partial(p + i, v, left); });
+  };
+  if constexpr (kOneWay<T>) {
+    for (; i < range.end; i += kStep) rest();
+    return;
+  }
   for (; i + kStep <= range.end; i += kStep)
     body([i](const T* p) { return load(p + i); }, [i](T* p, Vec<T> v) { store(p + i, v); });
-  if (const int64_t left = range.end - i; left > 0)
-    body([=](const T* p) { return load_partial(p + i, left); }, [=](T* p, Vec<T> v) { store_partial(p + i, v, left); });
+  if (i < range.end) rest();
 }
 
 // {0, 1, 2, ...}
