@@ -82,6 +82,8 @@ def serve(library: str, answer: Callable[[dict[str, Any]], None]) -> None:
     """Answers requests until the parent closes the pipe."""
     module_name, variant = LIBRARIES[library]
     module = import_module(f"bench.peers.{module_name}")
+    gc.collect()
+    gc.freeze()  # collections before a measurement then look at the case alone, not at all of the library
     runs: dict[str, Callable[[int], float | None]] = {}
     for line in sys.stdin:
         request = json.loads(line)
