@@ -33,6 +33,11 @@ LIBRARIES = {
 }
 
 
+# Threads of the library that ran before spin on for a while. To sleep meanwhile would be no help: this process would wake
+# up on one core with its own threads.
+SETTLE_SECONDS = 0.03
+
+
 class Worker:
     """A child process for one library."""
 
@@ -62,10 +67,13 @@ class Worker:
         self._process.wait(timeout=60)
 
 
-def timed(run: Callable[[int], float | None], steps: int, calls: int) -> list[float]:
+def timed(run: Callable[[int], float | None], steps: int, calls: int, settle: float) -> list[float]:
     """Seconds a step: one figure for a round of `steps`, or one for each of `calls` calls."""
     clock = time.perf_counter
     gc.collect()
+    settled = clock() + settle
+    while clock() < settled:
+        pass
     if calls:
         seconds = []
         for _ in range(calls):
@@ -97,7 +105,7 @@ def serve(library: str, answer: Callable[[dict[str, Any]], None]) -> None:
                 answer({"ok": True})
             else:
                 run = runs[request["case"]]
-                answer({"seconds": timed(run, request["steps"], request["calls"])})
+                answer({"seconds": timed(run, request["steps"], request["calls"], request.get("settle", SETTLE_SECONDS))})
         except NotImplementedError:
             answer({"absent": True})
         except Exception as error:  # whatever a library says goes into the report, and the others go on

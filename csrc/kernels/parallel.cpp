@@ -100,6 +100,8 @@ class Scratch {
 
 thread_local Scratch scratch;
 
+constexpr int kSpins = 4000;  // some 50 microseconds
+
 }  // namespace
 
 void release_scratch() { scratch = Scratch(); }
@@ -147,15 +149,16 @@ void Barrier::wait(int team) {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == team - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
+    round_.notify_all();
     return;
   }
   for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
-    if (spins < 4000) {
+    if (spins < kSpins) {
 #if defined(__x86_64__)
       _mm_pause();
 #endif
     } else {
-      sched_yield();
+      round_.wait(round, std::memory_order_acquire);  // perhaps the others have no core: sleeping lends them this one
     }
   }
 }
