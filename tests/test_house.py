@@ -129,7 +129,9 @@ STOREYS = [
     {"autograd", "deferral", "fusion", "plan", "recording", "session"},
     {"ops"},
     {
+        "constraints",
         "initializers",
+        "regularizers",
         "activations",
         "losses",
         "metrics",

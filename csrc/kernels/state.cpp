@@ -48,17 +48,19 @@ struct Accumulate {
   }
 };
 
-// counter (k): the last element moves on. int64 and uint64 add alike in two's complement.
+// counter (k): the last element moves on, unless there is a gate (1) and it is 0. int64 and uint64 add alike in two's
+// complement.
 struct Advance {
   struct Args {
-    int64_t last, by;
+    int64_t last, by, gated;
   };
 
-  static Args prepare(const Call& call) { return {call.size(0) - 1, call.integer("by")}; }
+  static Args prepare(const Call& call) { return {call.size(0) - 1, call.integer("by"), call.count > 1}; }
   static int64_t units(const Args&) { return 1; }
   static double cost(const Args&) { return 1; }
-  static void run(uint64_t* counter, const Args& args, const Units&) {
-    counter[args.last] += static_cast<uint64_t>(args.by);
+  static void run_buffers(void* const* buffers, const Args& args, const Units&) {
+    if (args.gated && *static_cast<const int32_t*>(buffers[1]) == 0) return;
+    static_cast<uint64_t*>(buffers[0])[args.last] += static_cast<uint64_t>(args.by);
   }
 };
 

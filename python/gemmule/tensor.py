@@ -161,7 +161,7 @@ class Variable(Tensor):
         array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("_layout_owner", "changes", "name", "path", "trainable")
+    __slots__ = ("_layout_owner", "changes", "constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(
         self,
@@ -178,6 +178,8 @@ class Variable(Tensor):
         self.name = name or naming.unique_name("variable")
         self.path = self.name
         self.changes = 0  # how often Python changed it: a tape that recorded an older value has to notice
+        self.constraint: Any = None  # what optimizers hold it to after each step
+        self.regularizer: Any = None  # what it adds to the loss of a model
         self._layout_owner: object | None = None  # the packed run this variable lies in, once a model trained
 
     @property

@@ -46,15 +46,28 @@ N = 1037  # several vectors, several chunks of the small ones, and a rest
 KEY = (123456789012, 5, 7)
 
 
-def sgd(rng: np.random.Generator, dtype: str, momentum: bool = True) -> Operands:
-    w, m, dw = (rng.standard_normal(N).astype(dtype) for _ in range(3))
-    return [w, m if momentum else None], [dw, np.array([0.05, 0.9])]
+RULES = np.array([0.5, 1.0, 0.1, 2.0, -1.0, 0.9])  # scale, limit, decay, multiplier, floor, momentum of the average
 
 
-def adam(rng: np.random.Generator, dtype: str) -> Operands:
-    w, m, dw = (rng.standard_normal(N).astype(dtype) for _ in range(3))
-    v = rng.uniform(0.1, 1, N).astype(dtype)
-    return [w, m, v], [dw, np.array([0.01, 0.9, 0.999, 1e-7]), np.array([3])]
+def update(
+    hyper: Sequence[float], slots: str = "", average: bool = False, gate: int | None = None, step: int = 3
+) -> Callable[[np.random.Generator, str], Operands]:
+    """Operands of an optimizer step; a letter for each slot: r any numbers, p positive ones, - absent."""
+
+    def operands(rng: np.random.Generator, dtype: str) -> Operands:
+        def draw(kind: str) -> np.ndarray | None:
+            drawn = {"r": rng.standard_normal(N), "p": rng.uniform(1, 2, N)}
+            return drawn[kind].astype(dtype) if kind in drawn else None
+
+        opened = None if gate is None else np.array([gate], np.int32)
+        w, dw, mean = draw("r"), draw("r"), draw("r") if average else None
+        return [w, *map(draw, slots), mean], [dw, np.array(hyper), RULES, np.array([step]), opened]
+
+    return operands
+
+
+def clipped(groups: int, sums: int) -> Callable[[np.random.Generator, str], Operands]:
+    return lambda rng, _: ([rng.uniform(0, 1, (groups, 6))], [rng.uniform(0, 9, sums), np.array([0.5, 0.8])])
 
 
 def accumulated(rng: np.random.Generator, dtype: str, weights: bool = False) -> Operands:
@@ -240,10 +253,44 @@ CONVOLUTIONS = {
 
 SUMS = {"float32": 3e-6, "float64": 1e-14}
 ROWS = [
-    Row("sgd_step", lambda rng, d: sgd(rng, d, momentum=False), {"nesterov": False}, tag="plain"),
-    Row("sgd_step", sgd, {"nesterov": False}, tag="momentum"),
-    Row("sgd_step", sgd, {"nesterov": True}, tag="nesterov"),
-    Row("adam_step", adam),
+    Row("sgd_step", update([0.05, 0.0], "-"), {"variant": 0}, tag="plain"),
+    Row("sgd_step", update([0.05, 0.9], "r"), {"variant": 0}, tag="momentum"),
+    Row("sgd_step", update([0.05, 0.9], "r", average=True), {"variant": 1}, tag="nesterov-average"),
+    Row("adam_step", update([0.01, 0.9, 0.999, 1e-7], "rp-"), {"variant": 0}),
+    Row("adam_step", update([0.01, 0.9, 0.999, 1e-7], "rpp", average=True, step=0), {"variant": 1}, tag="amsgrad"),
+    Row("adam_step", update([0.01, 0.9, 0.999, 1e-7], "rp-", gate=1), {"variant": 0}, tag="open"),
+    Row("adam_step", update([0.01, 0.9, 0.999, 1e-7], "rp-", gate=0), {"variant": 0}, tag="closed", tolerance=EXACT),
+    Row("adamax_step", update([0.01, 0.9, 0.999, 1e-7], "rp"), {"variant": 0}),
+    Row("nadam_step", update([0.01, 0.9, 0.999, 1e-7, 0.5, 0.55, 0.2], "rp"), {"variant": 0}),
+    Row("adagrad_step", update([0.01, 1e-7], "p"), {"variant": 0}),
+    Row("adadelta_step", update([1.0, 0.95, 1e-3], "pp"), {"variant": 0}),
+    Row("rmsprop_step", update([0.01, 0.9, 0.0, 1e-7], "p--"), {"variant": 0}, tag="plain"),
+    Row("rmsprop_step", update([0.01, 0.9, 0.5, 1e-7], "prr"), {"variant": 0}, tag="momentum"),
+    Row("rmsprop_step", update([0.01, 0.9, 0.5, 5.0], "prr"), {"variant": 1}, tag="centered"),
+    Row("lion_step", update([0.01, 0.9, 0.99], "r"), {"variant": 0}),
+    Row("nadam_schedule", lambda rng, _: ([np.array([0.1, 0.9, 0.999, 1e-7, 0.4, 0.5, 0.3])], [np.array([3]), None]),
+        dtypes=("float64",), tolerance=dict.fromkeys(CLOSE, 1e-14)),
+    *(
+        Row("accumulate_gradient", lambda rng, d, count=count: ([rng.standard_normal(N).astype(d)],
+            [rng.standard_normal(N).astype(d), np.array([count])]), {"every": 3}, tag=f"call-{count}", tolerance=EXACT)
+        for count in (3, 4)
+    ),
+    *(
+        Row("open_gate", lambda rng, _, count=count: ([np.array([5], np.int32)], [np.array([count])]), {"every": 3},
+            tag=f"call-{count}", dtypes=("int32",), tolerance=EXACT)
+        for count in (3, 5)
+    ),
+    *(
+        Row("take_average", lambda rng, d, step=step: ([rng.standard_normal(N).astype(d)],
+            [rng.standard_normal(N).astype(d), np.array([step]), None]), {"every": 3}, tag=f"step-{step}",
+            tolerance=EXACT)
+        for step in (3, 5)
+    ),
+    Row("sum_squares", lambda rng, d: ([np.empty(1, d)], [rng.standard_normal(40_001).astype(d)]), tolerance=SUMS),
+    Row("clip_scale", clipped(5, 5), {"together": False}, tag="each", dtypes=("float64",), tolerance=EXACT),
+    Row("clip_scale", clipped(2, 7), {"together": True}, tag="together", dtypes=("float64",)),
+    Row("advance", lambda rng, _: ([np.array([5])], [np.array([0], np.int32)]), {"by": 3}, tag="closed",
+        dtypes=("int64",), tolerance=EXACT),
     Row("accumulate", accumulated, tolerance=dict.fromkeys(CLOSE, 1e-14)),
     Row("accumulate", lambda rng, d: accumulated(rng, d, True), tag="weights", tolerance=dict.fromkeys(CLOSE, 1e-14)),
     Row("advance", counter("int64", [5]), {"by": 3}, dtypes=("int64",), tolerance=EXACT),

@@ -36,7 +36,7 @@ def trajectory(row: Row, dtype: str) -> np.ndarray:
         optimizer.apply_gradients(zip(grads, params))
         if (step + 1) % EVERY == 0:
             found.append(join([p.numpy() for p in params]))
-    assert int(optimizer.iterations) == STEPS
+    assert int(optimizer.iterations) == STEPS // (row.kwargs.get("gradient_accumulation_steps") or 1)
     return np.stack(found)
 
 
@@ -45,14 +45,13 @@ def packed_trajectory(row: Row, dtype: str) -> np.ndarray:
     _, curvature, noise = problem()
     params, optimizer, found = variables(dtype), make(row), []
     (run,) = pack(params)
-    optimizer.build_run(run)
+    targets = optimizer.targets_of_runs([(run, params)])
     gradients = gm.memory.persistent(run.array.shape, dtype)
     for step in range(STEPS):
         flat = join([p.numpy() for p in params]).astype(np.float64)
         for p, g in zip(params, split(gradient(flat, curvature, noise[step]))):
             run.view(gradients, p)[...] = g
-        optimizer.update_run(run, gradients, run.segments(params))
-        optimizer.finish_step()
+        optimizer.step(targets, [gradients])
         if (step + 1) % EVERY == 0:
             found.append(join([p.numpy() for p in params]))
     return np.stack(found)

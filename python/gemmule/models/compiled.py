@@ -21,6 +21,7 @@ from gemmule.models.feed import new_cursor
 from gemmule.models.measures import Measures
 from gemmule.models.objective import Objective
 from gemmule.models.outputs import Outputs
+from gemmule.optimizers.optimizer import Targets
 from gemmule.plan import refuse_replay
 from gemmule.random import Stream
 from gemmule.store import ParameterRun, pack, renew_after_fork
@@ -65,6 +66,7 @@ class Compiled:
         self._known: dict[int, Variable] = {}
         self._inventory: Inventory | None = None  # of the model's layers when all their weights were known
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
+        self._targets: Targets | None = None  # what the optimizer updates
 
     def named_metrics(self) -> dict[str, Any]:
         """By their names in the logs: the loss, the losses of several outputs, the compiled metrics."""
@@ -168,7 +170,9 @@ class Compiled:
         for run in pack(self.trainable):
             segments = run.segments(self.trainable)
             self._runs.append((run, persistent(run.array.shape, run.array.dtype), segments))
-            self.optimizer.build_run(run)
+        wanted = {id(variable) for variable in self.trainable}
+        trained = [(run, [v for v in run.variables if id(v) in wanted]) for run, _, _ in self._runs]
+        self._targets = self.optimizer.targets_of_runs(trained)
 
     def floating_trainable(self) -> list[Variable]:
         """The variables that training updates, as `compile` found them."""
@@ -235,9 +239,13 @@ class Compiled:
 
     def update(self) -> None:
         """One optimizer step over all parameter runs."""
-        for run, gradients, segments in self._runs:
-            self.optimizer.update_run(run, gradients, segments)
-        self.optimizer.finish_step()
+        if self._targets is not None:
+            self.optimizer.step(self._targets, [gradients for _, gradients, _ in self._runs])
+
+    def finish_training(self) -> None:
+        """Gives the weights the values of their moving averages, if the optimizer keeps any."""
+        if self.optimizer.use_ema:
+            self.optimizer.finalize_variable_values(self.floating_trainable())
 
     def track(self, y: Any, y_pred: Any, weights: Any, loss: Tensor, size: int) -> None:
         """Adds a batch to the sums of losses and metrics; a loss counts as often as the batch has rows."""
@@ -268,8 +276,7 @@ class Compiled:
 
     def gradient_bytes(self) -> int:
         """Bytes of gradients and optimizer slots."""
-        slots = len(self.optimizer.slot_names)
-        return sum(array.nbytes * (1 + slots) for _, array, _ in self._runs)
+        return sum(array.nbytes + self.optimizer.state_bytes(run) for run, array, _ in self._runs)
 
     def parameter_bytes(self) -> int:
         """Bytes of the packed parameters."""

@@ -86,6 +86,7 @@ def train_loop(
             hooks.on_epoch_end(epoch, dict(sorted(logs.items())), seconds=time.perf_counter() - start)
             if model.stop_training:
                 break
+        compiled.finish_training()
         hooks.on_train_end(logs)
         return hooks.history
 

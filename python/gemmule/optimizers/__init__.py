@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from gemmule.errors import describe, did_you_mean, not_yet
-from gemmule.optimizers.adam import Adam
+from gemmule.errors import describe, did_you_mean
+from gemmule.optimizers import schedules
+from gemmule.optimizers.adagrad import Adadelta, Adagrad
+from gemmule.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from gemmule.optimizers.lion import Lion
 from gemmule.optimizers.optimizer import Optimizer
+from gemmule.optimizers.rmsprop import RMSprop
 from gemmule.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "get"]
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop",
+    "get", "schedules",
+]  # fmt: skip
 
-CLASSES: dict[str, type[Any]] = {"sgd": SGD, "adam": Adam}
+CLASSES: dict[str, type[Any]] = {
+    cls.__name__.lower(): cls for cls in (SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop)
+}
 
 
 def get(identifier: Any) -> Optimizer:
@@ -43,8 +52,6 @@ def get(identifier: Any) -> Optimizer:
 
 
 def _class_of(name: str) -> type[Any]:
-    if name.lower() == "rmsprop":  # the default of compile(), as in Keras
-        raise not_yet("The optimizer 'rmsprop', which compile() takes by default,", "Pass optimizer='adam' or 'sgd'.")
     if name.lower() not in CLASSES:
         raise ValueError(f"Unknown optimizer {name!r}.{did_you_mean(name.lower(), CLASSES)}")
     return CLASSES[name.lower()]

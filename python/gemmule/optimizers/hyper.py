@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemmule.errors import not_yet, received
+from gemmule.errors import received
+from gemmule.optimizers.schedules.schedule import LearningRateSchedule
 from gemmule.plan import refuse_replay
 
 if TYPE_CHECKING:
@@ -46,22 +47,42 @@ class HyperParameter:
     def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
         if optimizer is None:
             return self
-        reading = Reading(optimizer.hyper[optimizer.hyper_names.index(self._name)])
+        schedule = optimizer._schedules.get(self._name)
+        value = (
+            optimizer.hyper[optimizer.hyper_names.index(self._name)] if schedule is None else schedule.now(optimizer)
+        )
+        reading = Reading(value)
         reading.assign = partial(self.__set__, optimizer)
         return reading
 
     def __set__(self, optimizer: Optimizer, value: Any) -> None:
         refuse_replay(f"the optimizer's {self._name} was set in the middle of the step")
+        if isinstance(value, LearningRateSchedule):
+            optimizer._schedules = {
+                **optimizer._schedules,
+                self._name: value,
+            }  # another object: steps are recorded anew
+            value = value.now(optimizer)
+        elif self._name in optimizer._schedules:
+            raise TypeError(
+                f"{type(optimizer).__name__}: {self._name} follows a schedule and cannot be set to a number. Set it to "
+                "another schedule, or make the optimizer with a number to steer it yourself."
+                f"{received(**{self._name: value})}"
+            )
         optimizer.hyper[optimizer.hyper_names.index(self._name)] = self.checked(optimizer, value)
 
-    def checked(self, optimizer: Optimizer, value: Any) -> float:
-        """The value as a float, when it makes sense.
+    def checked(self, optimizer: Optimizer, value: Any, name: str = "") -> float:
+        """The value as a float, when it makes sense; `name` is what messages call it.
 
         Raises:
             ValueError: when it does not.
         """
+        name = name or self._name
         if callable(value) and not hasattr(value, "__array__"):
-            raise not_yet(f"A schedule or function as {self._name}")
+            raise TypeError(
+                f"{type(optimizer).__name__}: {name} must be a number or a schedule, an object of a subclass of "
+                f"gm.optimizers.schedules.LearningRateSchedule.{received(**{name: value})}"
+            )
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -69,7 +90,7 @@ class HyperParameter:
         if isinstance(value, (bool, str)) or not 0 <= number < self._below:
             limit = "" if self._below == math.inf else f" and below {self._below:g}"
             raise ValueError(
-                f"{type(optimizer).__name__}: {self._name} must be a finite number from 0 on{limit}."
-                f"{received(**{self._name: value})}"
+                f"{type(optimizer).__name__}: {name} must be a finite number from 0 on{limit}."
+                f"{received(**{name: value})}"
             )
         return number

@@ -1,92 +1,276 @@
-"""The base of optimizers: hyper-parameters, slots, and the two ways to apply gradients.
+"""The base of optimizers: hyper-parameters, slots, and the one way to make a step.
 
 `fit` updates whole runs of packed parameters at once. `apply_gradients`, for training loops of your own, goes from
-variable to variable. Both use the same slots.
+variable to variable. Both make `Targets` and hand them to `step`; both use the same slots.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from inspect import Parameter, signature
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
 from gemmule import deferral
 from gemmule.backend import execute
-from gemmule.errors import GemmuleWarning, did_you_mean, not_yet, received
+from gemmule.constraints import NonNeg
+from gemmule.errors import GemmuleWarning, did_you_mean, received
 from gemmule.memory import persistent
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_tensor
 from gemmule.optimizers.hyper import HyperParameter
-from gemmule.store import ParameterRun
-from gemmule.tensor import Variable
+from gemmule.optimizers.rules import Part, Rules
+from gemmule.optimizers.schedules.schedule import LearningRateSchedule
+from gemmule.store import ParameterRun, generation
+from gemmule.tensor import Tensor, Variable
 
-# Arguments of Keras's that wait for their time, with the values that change nothing.
-LATER = {
-    "weight_decay": None,
-    "clipnorm": None,
-    "clipvalue": None,
-    "global_clipnorm": None,
-    "use_ema": False,
-    "ema_momentum": 0.99,
-    "ema_overwrite_frequency": None,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-}
+
+class Common(TypedDict, total=False):
+    """The arguments all optimizers have; `Optimizer` tells what they do."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+SETTINGS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "ema_momentum")
+
+
+class State(NamedTuple):
+    """What an optimizer keeps for some parameters, flat: `slots`, a moving average and a sum of gradients."""
+
+    slots: tuple[np.ndarray | None, ...]
+    average: np.ndarray | None
+    total: np.ndarray | None
+
+    def arrays(self) -> list[np.ndarray]:
+        """Those that exist."""
+        return [array for array in (*self.slots, self.average, self.total) if array is not None]
+
+    def cut(self, where: slice) -> State:
+        """The same for a stretch."""
+        slots = tuple([None if slot is None else slot[where] for slot in self.slots])
+        return State(slots, *(None if one is None else one[where] for one in (self.average, self.total)))
+
+
+class Targets(NamedTuple):
+    """What one step updates, and the memory that takes besides parameters and slots.
+
+    Attributes:
+        parts: stretches of parameters.
+        where: for each part the number of its run, and its place there.
+        pieces: for each variable the number of its part, and its place there.
+        rows: the rules, a row for each part.
+        sums: squares of the gradients, one number for each variable.
+        constrained: variables with a constraint of their own.
+    """
+
+    parts: tuple[Part, ...]
+    where: tuple[tuple[int, slice], ...]
+    pieces: tuple[tuple[int, slice], ...]
+    rows: np.ndarray
+    sums: np.ndarray
+    constrained: tuple[Variable, ...]
 
 
 class Optimizer(Watched):
-    """Base class of optimizers. A subclass names its slots and hyper-parameters and defines `update`.
+    """Base class of optimizers. A subclass names its kernel, its slots and its hyper-parameters.
 
     Args:
-        learning_rate: step size.
-        name: its name; the class's in snake case by default.
-        **kwargs: arguments of Keras's that are not supported yet; only their defaults are accepted.
+        learning_rate: step size, or a schedule of it.
+        weight_decay: share of each parameter, times the learning rate, that goes in each step ("decoupled" decay).
+            PyTorch's optimizers other than AdamW add it to the gradient instead.
+        clipnorm: scales the gradient of each variable down to this norm.
+        clipvalue: cuts each element of the gradients at plus and minus this value.
+        global_clipnorm: scales all gradients down so that their norm together is at most this.
+        use_ema: keeps a moving average of the parameters. At the end of `fit` they take its values; see
+            `finalize_variable_values`.
+        ema_momentum: share of the moving average that is kept in a step.
+        ema_overwrite_frequency: after how many steps, again and again, parameters take the values of their averages.
+        loss_scale_factor: only `None`; it concerns mixed precision, which gemmule does not use.
+        gradient_accumulation_steps: over how many batches gradients are averaged before a step is made.
+        name: its name.
+        **kwargs: refused, with the new names of old arguments.
 
     Attributes:
         hyper: float64 vector of the hyper-parameters, in the order of `hyper_names`; kernels read it.
-        iterations: int64 variable, the number of steps done.
 
     Raises:
         ValueError: for hyper-parameters that make no sense.
-        NotImplementedError: for what is not supported yet.
+        NotImplementedError: for what is not supported.
+
+    Source: decoupled weight decay: Loshchilov and Hutter, 2019; averages: Polyak and Juditsky, 1992; clipping by norm:
+    Pascanu, Mikolov and Bengio, 2013.
     """
 
+    kernel = ""
     hyper_names: tuple[str, ...] = ("learning_rate",)
+    derived = 0  # how many numbers that the optimizer computes follow the hyper-parameters in their vector
     slot_names: tuple[str, ...] = ()
+    slot_start = 0.0  # what slots hold before the first step
+    variant = 0  # which form of its formula the kernel computes
     _unwatched = frozenset({"name"})
     _copyable = False
 
     learning_rate = HyperParameter()
 
-    def __init__(self, learning_rate: float, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kind = type(self).__name__
         self._check_kwargs(kwargs)
-        self.name = name or snake_case(type(self).__name__)
-        self.hyper = persistent((len(self.hyper_names),), "float64")
+        if loss_scale_factor is not None:
+            raise ValueError(
+                f"{kind}: loss_scale_factor is for mixed precision, which gemmule does not use."
+                f"{received(loss_scale_factor=loss_scale_factor)}"
+            )
+        _check_count(kind, "gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        _check_count(kind, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        self.name = name or self.default_name()
+        self.hyper = persistent((len(self.hyper_names) + self.derived,), "float64")
+        self.use_ema, self.ema_overwrite_frequency = bool(use_ema), ema_overwrite_frequency
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._rules = Rules(
+            kind,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            ema_momentum=ema_momentum,
+        )
+        self._rules.share = 1.0 / (gradient_accumulation_steps or 1)
+        self._rules.write()
         self.iterations = Variable(np.zeros((), np.int64), trainable=False, name="iterations")
-        self.step = self.iterations.array.reshape(1)  # as kernels want it
-        self._variables: dict[int, tuple[Variable, list[np.ndarray]]] = {}
-        self._runs: dict[int, tuple[ParameterRun, list[np.ndarray]]] = {}
+        self.updates = self.iterations.array.reshape(1)  # as kernels want it
+        self.calls = persistent((1,), "int64")  # steps and those that only accumulated
+        self._gate = persistent((1,), "int32") if gradient_accumulation_steps else None
+        self._states: dict[int, tuple[Variable, State]] = {}
+        self._runs: dict[int, tuple[ParameterRun, State]] = {}
+        self._known_targets: dict[tuple[int, ...], Targets] = {}
+        self._schedules: dict[str, LearningRateSchedule] = {}
         self.learning_rate = learning_rate
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Shows the arguments all optimizers have in the signature of a class that takes them as `**common`."""
+        super().__init_subclass__(**kwargs)
+        own = list(signature(cls.__init__).parameters.values())[1:]
+        if own and own[-1].kind is Parameter.VAR_KEYWORD:
+            taken = {parameter.name for parameter in own}
+            every = signature(Optimizer.__init__).parameters
+            rest = [every[name] for name in Common.__annotations__ if name not in taken]
+            rest = [p.replace(default=cls.default_name()) if p.name == "name" else p for p in rest]
+            shown = [*own[:-1], *rest, own[-1].replace(name="kwargs")]
+            cls.__signature__ = signature(cls.__init__).replace(parameters=shown)  # type: ignore[attr-defined]
+
+    @classmethod
+    def default_name(cls) -> str:
+        """What optimizers of the class are called; those of Keras as there."""
+        own = cls.__module__.startswith("gemmule.")
+        return cls.__name__.lower() if own else snake_case(cls.__name__)
 
     def _check_kwargs(self, kwargs: dict[str, Any]) -> None:
         kind = type(self).__name__
         for argument, value in kwargs.items():
             if argument == "lr":
                 raise ValueError(f"{kind}: the argument is called learning_rate: {kind}(learning_rate={value!r}).")
-            if argument not in LATER:
-                raise TypeError(
-                    f"{kind} has no argument {argument!r}.{did_you_mean(argument, [*self.hyper_names, 'name'])}"
+            if argument == "decay":
+                raise ValueError(
+                    f"{kind}: the argument decay has become a schedule: {kind}(gm.optimizers.schedules."
+                    f"InverseTimeDecay(learning_rate, decay_steps=1, decay_rate={value!r}))."
                 )
-            if value != LATER[argument]:
-                raise not_yet(f"{kind}({argument}=...)")
+            known = [*self.hyper_names, *SETTINGS, "use_ema", "gradient_accumulation_steps", "name"]
+            raise TypeError(f"{kind} has no argument {argument!r}.{did_you_mean(argument, known)}")
+
+    # ---- Settings ------------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name in SETTINGS:
+            return getattr(self._rules, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTINGS:
+            setattr(self._rules, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leaves variables out of weight decay. To be called before training.
+
+        Args:
+            var_list: variables.
+            var_names: patterns (regular expressions) looked for in the paths of variables, such as `"bias"`.
+
+        Raises:
+            RuntimeError: if training began.
+
+        Example:
+            >>> optimizer = gm.optimizers.AdamW(1e-3)
+            >>> optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        """
+        self._rules.exclude(var_list or (), var_names or ())
+
+    def set_learning_rate_multipliers(self, factors: dict[str, float]) -> None:
+        """Gives layers or variables a learning rate of their own. To be called before training.
+
+        Args:
+            factors: by a pattern (regular expression) looked for in the paths of variables, what their learning rate is
+                multiplied by. If several fit, the last one counts.
+
+        Raises:
+            ValueError: for a factor below 0.
+            RuntimeError: if training began.
+
+        Example:
+            >>> optimizer = gm.optimizers.Adam(1e-3)
+            >>> optimizer.set_learning_rate_multipliers({"^pretrained/": 0.1, "bias": 2.0})
+        """
+        self._rules.multiply(factors)
+
+    # ---- Memory --------------------------------------------------------------------------------------------------
 
     @property
     def built(self) -> bool:
         """Whether slots exist."""
-        return bool(self._variables)
+        return bool(self._states)
+
+    @property
+    def used_slots(self) -> tuple[str, ...]:
+        """The slots that are kept as the optimizer is set; fixed when the first ones are made."""
+        return self.slot_names
+
+    def _new_state(self, size: tuple[int, ...], dtype: Any) -> State:
+        used = self.used_slots
+        slots = [persistent(size, dtype) if name in used else None for name in self.slot_names]
+        for slot in slots:
+            if slot is not None:
+                slot[...] = self.slot_start
+        average = persistent(size, dtype) if self.use_ema else None
+        return State(tuple(slots), average, persistent(size, dtype) if self.gradient_accumulation_steps else None)
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Makes slots for variables that have none.
@@ -95,9 +279,8 @@ class Optimizer(Watched):
             variables: what `apply_gradients` will update.
         """
         for variable in variables:
-            if id(variable) not in self._variables:
-                slots = [persistent((variable.size,), variable.dtype) for _ in self.slot_names]
-                self._variables[id(variable)] = (variable, slots)
+            if id(variable) not in self._states:
+                self._states[id(variable)] = variable, self._new_state((variable.size,), variable.dtype)
 
     def build_run(self, run: ParameterRun) -> None:
         """Makes slots that mirror a run of parameters, and moves into them what its variables' slots held so far.
@@ -107,41 +290,111 @@ class Optimizer(Watched):
         """
         if id(run) in self._runs:
             return
-        flat = [persistent(run.array.shape, run.array.dtype) for _ in self.slot_names]
+        whole = self._new_state(run.array.shape, run.array.dtype)
         for variable in run.variables:
-            parts = [slot[run.slices[id(variable)]] for slot in flat]
-            _, earlier = self._variables.get(id(variable), (None, []))
-            for part, values in zip(parts, earlier):
-                part[...] = values
-            self._variables[id(variable)] = (variable, parts)
-        self._runs[id(run)] = (run, flat)
+            mine = whole.cut(run.slices[id(variable)])
+            _, earlier = self._states.get(id(variable), (None, None))
+            for array, values in zip(mine.arrays(), earlier.arrays() if earlier else ()):
+                array[...] = values
+            self._states[id(variable)] = variable, mine
+        self._runs[id(run)] = run, whole
+        self._known_targets.clear()  # their slots are elsewhere now
 
-    def update(self, w: np.ndarray, dw: np.ndarray, slots: Sequence[np.ndarray]) -> None:
-        """One step for one stretch of parameters, by one backend call. To be overridden.
+    def slots_of(self, variable: Variable) -> dict[str, np.ndarray]:
+        """The state kept for a variable, by the names of slots, `"average"` and `"accumulated_gradient"`; flat."""
+        _, state = self._states[id(variable)]
+        named = dict(zip((*self.slot_names, "average", "accumulated_gradient"), (*state.slots, *state[1:])))
+        return {name: array for name, array in named.items() if array is not None}
+
+    def state_bytes(self, run: ParameterRun) -> int:
+        """Bytes of all that is kept for a run."""
+        return sum(array.nbytes for array in self._runs[id(run)][1].arrays())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The number of steps. Slots are plain arrays here: see `slots_of`."""
+        return [self.iterations]
+
+    # ---- What a step updates -------------------------------------------------------------------------------------
+
+    def targets_of_runs(self, runs: Sequence[tuple[ParameterRun, Sequence[Variable]]]) -> Targets:
+        """What `fit` updates.
 
         Args:
-            w: parameters (n,), changed in place.
-            dw: their gradient (n,).
-            slots: the state (n,) each, changed in place, in the order of `slot_names`.
+            runs: packed parameters, and which of their variables are trained.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define update(self, w, dw, slots).")
+        parts, where = [], []
+        for number, (run, variables) in enumerate(runs):
+            self.build_run(run)
+            groups: dict[Any, list[Variable]] = {}
+            for variable in variables:
+                groups.setdefault(self._rules.key(variable), []).append(variable)
+            for group in groups.values():
+                for segment in run.segments(group):
+                    inside = [v for v in group if segment.start <= run.slices[id(v)].start < segment.stop]
+                    parts.append(Part(run.array[segment], *self._runs[id(run)][1].cut(segment), tuple(inside)))
+                    where.append((number, segment))
+        return self._targets(parts, where, [variable for _, variables in runs for variable in variables])
 
-    def update_run(self, run: ParameterRun, gradients: np.ndarray, segments: Sequence[slice]) -> None:
-        """One step for stretches of a run.
+    def _targets_of_variables(self, variables: Sequence[Variable]) -> Targets:
+        key = (generation(), *[id(variable) for variable in variables])
+        if key not in self._known_targets:
+            self.build(variables)
+            parts = [Part(v.array.reshape(-1), *self._states[id(v)][1], (v,)) for v in variables]
+            self._known_targets[key] = self._targets(parts, [(i, slice(None)) for i in range(len(parts))], variables)
+        return self._known_targets[key]
+
+    def _targets(self, parts: list[Part], where: list[tuple[int, slice]], variables: Sequence[Variable]) -> Targets:
+        constrained = [v for v in variables if v.constraint is not None and not isinstance(v.constraint, NonNeg)]
+        pieces = [(number, _place(v, part.w)) for number, part in enumerate(parts) for v in part.variables]
+        sums = persistent((len(pieces),), "float64")
+        return Targets(tuple(parts), tuple(where), tuple(pieces), self._rules.rows(parts), sums, tuple(constrained))
+
+    # ---- A step --------------------------------------------------------------------------------------------------
+
+    def step(self, targets: Targets, gradients: Sequence[np.ndarray]) -> None:
+        """One step, by backend calls alone.
 
         Args:
-            run: the packed parameters.
-            gradients: laid out like the run.
-            segments: the stretches to update.
+            targets: what to update.
+            gradients: laid out like the runs, or the variables, that the targets were made of; flat.
         """
-        _, slots = self._runs[id(run)]
-        for segment in segments:
-            self.update(run.array[segment], gradients[segment], [slot[segment] for slot in slots])
-
-    def finish_step(self) -> None:
-        """Counts a step, after all its updates, and lets the writes to state that waited for them be made."""
-        execute("advance", [self.step], [], by=1)
+        found = [gradients[number][segment] for number, segment in targets.where]
+        self._follow_schedules()
+        gate = self._gate
+        if gate is not None:
+            every = self.gradient_accumulation_steps
+            execute("open_gate", [gate], [self.calls], every=every)
+            for part, gradient in zip(targets.parts, found):
+                execute("accumulate_gradient", [part.total], [gradient, self.calls], every=every)
+            found = [part.total for part in targets.parts if part.total is not None]
+        self._rules.clip(targets.rows, targets.sums, (found[number][place] for number, place in targets.pieces))
+        self.prepare_step()
+        for part, gradient, row in zip(targets.parts, found, targets.rows):
+            inputs = [gradient, self.hyper, row, self.updates, gate]
+            execute(self.kernel, [part.w, *part.slots, part.average], inputs, variant=self.variant)
+        self._overwrite(targets)
+        for variable in targets.constrained:
+            variable.assign(variable.constraint(variable))
+        execute("advance", [self.updates], [] if gate is None else [gate], by=1)
+        if gate is not None:
+            execute("advance", [self.calls], [], by=1)
         deferral.commit()
+
+    def prepare_step(self) -> None:
+        """Makes backend calls that come before the updates of a step. For subclasses."""
+
+    def _follow_schedules(self) -> None:
+        for name, schedule in self._schedules.items():
+            place = self.hyper_names.index(name)
+            value = as_tensor(schedule(self.iterations)).array
+            execute("copy", [self.hyper[place : place + 1]], [value.reshape(1)])
+
+    def _overwrite(self, targets: Targets) -> None:
+        every = self.ema_overwrite_frequency
+        if self.use_ema and every is not None:
+            for part in targets.parts:
+                execute("take_average", [part.w], [part.average, self.updates, self._gate], every=every)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
         """One step for the given variables.
@@ -167,7 +420,6 @@ class Optimizer(Watched):
         pairs = list(grads_and_vars)
         found = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
         self._check_connected(pairs, len(found))
-        self.build(variable for _, variable in found)
         arrays = []
         for gradient, variable in found:
             g = as_tensor(gradient, variable.dtype).array
@@ -178,11 +430,9 @@ class Optimizer(Watched):
                 )
             arrays.append(g)
         deferral.check_gradients(arrays)
-        for g, (_, variable) in zip(arrays, found, strict=True):
-            _, slots = self._variables[id(variable)]
-            self.update(variable.array.reshape(-1), g.reshape(-1), slots)
+        self.step(self._targets_of_variables([v for _, v in found]), [g.reshape(-1) for g in arrays])
+        for _, variable in found:
             variable.changes += 1
-        self.finish_step()
         return self.iterations
 
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
@@ -196,7 +446,7 @@ class Optimizer(Watched):
             ValueError: if the lists are not of the same length.
         """
         grads = list(grads)
-        known = [variable for variable, _ in self._variables.values()]
+        known = [variable for variable, _ in self._states.values()]
         variables = known if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(variables):
             raise ValueError(
@@ -220,9 +470,51 @@ class Optimizer(Watched):
             stacklevel=3,
         )
 
+    # ---- Moving averages of the parameters -----------------------------------------------------------------------
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Gives variables the values of their moving averages, if `use_ema`. `fit` does it at its end.
+
+        Args:
+            var_list: the variables.
+        """
+        for variable, average in self._averages(var_list):
+            variable.assign(Tensor(average))
+
+    def swap_averages(self, var_list: Iterable[Variable]) -> None:
+        """Exchanges the values of variables and their moving averages.
+
+        Args:
+            var_list: the variables.
+
+        Raises:
+            ValueError: without `use_ema`.
+        """
+        if not self.use_ema:
+            raise ValueError(
+                f"There are no moving averages. Make the optimizer with {type(self).__name__}(use_ema=True)."
+            )
+        for variable, average in self._averages(var_list):
+            values = variable.array.copy()
+            variable.assign(Tensor(average.copy()))
+            average[...] = values
+
+    def _averages(self, variables: Iterable[Variable]) -> list[tuple[Variable, np.ndarray]]:
+        known = [(v, self._states[id(v)][1].average) for v in variables if id(v) in self._states]
+        return [(v, average.reshape(v.shape)) for v, average in known if average is not None]
+
+    # ---- Configuration -------------------------------------------------------------------------------------------
+
     def get_config(self) -> dict[str, Any]:
         """What the optimizer can be made from again; its slots are not part of it."""
-        return {"name": self.name} | {name: float(getattr(self, name)) for name in self.hyper_names}
+        return {
+            "name": self.name,
+            **{name: self._schedules.get(name, float(getattr(self, name))) for name in self.hyper_names},
+            **self._rules.values,
+            "use_ema": self.use_ema,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
@@ -232,3 +524,14 @@ class Optimizer(Watched):
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name}={float(getattr(self, name)):g}" for name in self.hyper_names)
         return f"<{type(self).__name__} {numbers}>"
+
+
+def _place(variable: Variable, stretch: np.ndarray) -> slice:
+    """Where the elements of a variable are in a stretch of a run."""
+    first = (variable.array.ctypes.data - stretch.ctypes.data) // stretch.itemsize
+    return slice(first, first + variable.size)
+
+
+def _check_count(owner: str, name: str, value: Any, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
+        raise ValueError(f"{owner}: {name} must be None or an integer from {least} on.{received(**{name: value})}")

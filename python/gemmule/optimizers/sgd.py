@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gemmule.backend import execute
 from gemmule.errors import received
 from gemmule.optimizers.hyper import HyperParameter
-from gemmule.optimizers.optimizer import Optimizer
+from gemmule.optimizers.optimizer import Common, Optimizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-class _Momentum(HyperParameter):
+class OptionalMomentum(HyperParameter):
     """Momentum needs a velocity for each parameter: it cannot be switched on once there is none."""
 
     def __set__(self, optimizer: Any, value: Any) -> None:
-        if self.checked(optimizer, value) > 0 and optimizer.built and not optimizer.slot_names:
-            raise ValueError(
-                "SGD: momentum cannot be set after training began without it, because no velocities were kept. "
-                f"Make the optimizer with it: SGD(momentum=...), and compile again.{received(momentum=value)}"
-            )
         super().__set__(optimizer, value)
+        if getattr(optimizer, self._name) > 0 and optimizer.built and "velocity" not in optimizer.used_slots:
+            optimizer.hyper[optimizer.hyper_names.index(self._name)] = 0.0
+            kind = type(optimizer).__name__
+            raise ValueError(
+                f"{kind}: momentum cannot be set after training began without it, because no velocities were kept. "
+                f"Make the optimizer with it: {kind}(momentum=...), and compile again.{received(momentum=value)}"
+            )
 
 
 class SGD(Optimizer):
@@ -33,20 +34,10 @@ class SGD(Optimizer):
     rate when it is used instead; with a constant learning rate the results are the same.
 
     Args:
-        learning_rate: step size.
-        momentum: share of the velocity that is kept, from 0 to below 1.
+        learning_rate: step size, or a schedule of it.
+        momentum: share of the velocity that is kept, from 0 to below 1, or a schedule of it.
         nesterov: whether to look ahead.
-        weight_decay: only `None`.
-        clipnorm: only `None`.
-        clipvalue: only `None`.
-        global_clipnorm: only `None`.
-        use_ema: only `False`.
-        ema_momentum: only 0.99.
-        ema_overwrite_frequency: only `None`.
-        loss_scale_factor: only `None`.
-        gradient_accumulation_steps: only `None`.
-        name: its name.
-        **kwargs: refused, with the new names of old arguments.
+        **common: as for `Optimizer`: weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
 
     Raises:
         ValueError: for a negative learning rate or a momentum outside [0, 1).
@@ -55,54 +46,34 @@ class SGD(Optimizer):
         >>> model.compile(optimizer=gm.optimizers.SGD(learning_rate=0.1, momentum=0.9), loss="mse")
     """
 
+    kernel = "sgd_step"
     hyper_names = ("learning_rate", "momentum")
+    slot_names = ("velocity",)
 
-    momentum = _Momentum(below=1.0)
+    momentum = OptionalMomentum(below=1.0)
 
     def __init__(
-        self,
-        learning_rate: float = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = "SGD",
-        **kwargs: Any,
+        self, learning_rate: Any = 0.01, momentum: Any = 0.0, nesterov: bool = False, **common: Unpack[Common]
     ) -> None:
-        super().__init__(
-            learning_rate,
-            name,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **common)
         self.momentum = momentum
         self.nesterov = bool(nesterov)
 
     @property
-    def slot_names(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The velocity, unless training began without momentum."""
-        if not self.built:
-            return ("velocity",) if self.momentum > 0 else ()
-        _, slots = next(iter(self._variables.values()))
-        return ("velocity",) if slots else ()
+    def used_slots(self) -> tuple[str, ...]:  # noqa: D102
+        if self.built:
+            _, state = next(iter(self._states.values()))
+            return ("velocity",) if state.slots[0] is not None else ()
+        return ("velocity",) if self.momentum > 0 or "momentum" in self._schedules else ()
 
-    def update(self, w: np.ndarray, dw: np.ndarray, slots: Sequence[np.ndarray]) -> None:  # noqa: D102
-        execute("sgd_step", [w, slots[0] if slots else None], [dw, self.hyper], nesterov=self.nesterov)
+    @classmethod
+    def default_name(cls) -> str:  # noqa: D102
+        return "SGD"
+
+    @property
+    def variant(self) -> int:  # type: ignore[override]
+        """Whether the kernel looks ahead."""
+        return int(self.nesterov)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | {"nesterov": self.nesterov}

@@ -19,8 +19,10 @@ def accumulate(state: np.ndarray, values: np.ndarray, weights: np.ndarray | None
         state[1] += weight
 
 
-def advance(counter: np.ndarray, by: int) -> None:
-    """Adds `by` to the last element of `counter` (int64 or uint64, updated in place)."""
+def advance(counter: np.ndarray, gate: np.ndarray | None = None, *, by: int) -> None:
+    """Adds `by` to the last element of `counter` (int64 or uint64, in place), unless `gate` (int32 (1,)) is 0."""
+    if gate is not None and gate[0] == 0:
+        return
     counter[-1:] += np.array([by]).astype(counter.dtype)
 
 

@@ -1,0 +1,211 @@
+"""What all optimizers do alike with gradients and parameters: clipping, decay, averages, accumulation.
+
+The numbers lie in rows of float64 that the update kernels read, one row for each stretch of parameters that is treated
+alike; so all of it happens in the one pass over memory that a step is. Only a norm is a pass of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gemmule.backend import execute
+from gemmule.constraints import NonNeg
+from gemmule.errors import received
+from gemmule.memory import persistent
+from gemmule.tensor import Variable
+
+SCALE, LIMIT, DECAY, MULTIPLIER, FLOOR, MOMENTUM, COLUMNS = range(7)  # as in csrc/kernels/update.h
+
+
+class Part(NamedTuple):
+    """A stretch of parameters that one call updates.
+
+    Attributes:
+        w: the parameters (n,).
+        slots: the optimizer's state (n,) each; `None` for slots that the optimizer does not use as it is set.
+        average: the moving average of the parameters (n,), or `None`.
+        total: the sum of accumulated gradients (n,), or `None`.
+        variables: whose parameters they are.
+    """
+
+    w: np.ndarray
+    slots: tuple[np.ndarray | None, ...]
+    average: np.ndarray | None
+    total: np.ndarray | None
+    variables: tuple[Variable, ...]
+
+
+class Setting:
+    """A property of an optimizer that the rows depend on: a number, or `None` for a rule that is switched off.
+
+    Args:
+        least: smallest value.
+        below: values must be smaller; any by default.
+        strictly: whether `least` itself is refused.
+        fixed: whether it stays on or off once rows exist, because recorded steps and rows are made for it.
+    """
+
+    def __init__(
+        self, least: float = 0.0, below: float = math.inf, strictly: bool = False, fixed: bool = False
+    ) -> None:
+        self._least, self._below, self._strictly, self._fixed = least, below, strictly, fixed
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, rules: Rules | None, owner: type) -> Any:
+        return self if rules is None else rules.values[self._name]
+
+    def __set__(self, rules: Rules, value: Any) -> None:
+        number = None if value is None else self._checked(rules, value)
+        if self._fixed and (number is None) != (rules.values[self._name] is None):
+            rules.check_open(f"{self._name} cannot be switched on or off")
+        rules.values[self._name] = number
+        rules.write()
+
+    def _checked(self, rules: Rules, value: Any) -> float:
+        number = (
+            float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else math.nan
+        )
+        fits = self._least < number if self._strictly else self._least <= number
+        if not fits or not number < self._below:
+            above = f"above {self._least:g}" if self._strictly else f"from {self._least:g} on"
+            limit = "" if self._below == math.inf else f" and below {self._below:g}"
+            raise ValueError(
+                f"{rules.owner}: {self._name} must be None or a finite number {above}{limit}."
+                f"{received(**{self._name: value})}"
+            )
+        return number
+
+
+class Rules:
+    """The settings of one optimizer, and the rows made from them.
+
+    Args:
+        owner: class of the optimizer, for messages.
+        weight_decay: share of each parameter, times the learning rate, that goes in each step.
+        clipnorm: largest norm of the gradient of a variable.
+        clipvalue: largest absolute value of an element of a gradient.
+        global_clipnorm: largest norm of all gradients together.
+        ema_momentum: share of the moving averages that is kept.
+
+    Raises:
+        ValueError: for numbers that make no sense, or two kinds of clipping.
+    """
+
+    weight_decay = Setting()
+    clipnorm = Setting(strictly=True, fixed=True)
+    clipvalue = Setting(strictly=True)
+    global_clipnorm = Setting(strictly=True, fixed=True)
+    ema_momentum = Setting(below=1.0 + 1e-12)
+
+    def __init__(self, owner: str, **settings: float | None) -> None:
+        self.owner = owner
+        self.values: dict[str, float | None] = dict.fromkeys(settings)
+        self.share = 1.0  # of the sum of accumulated gradients
+        self.limits = persistent((2,), "float64")  # share, limit of the norm: what clip_scale reads
+        self._undecayed: list[Callable[[Variable], bool]] = []
+        self._multipliers: dict[str, float] = {}
+        self._rows: list[tuple[Part, np.ndarray]] = []
+        for name, value in settings.items():
+            setattr(self, name, value)
+        given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if self.values[name] is not None]
+        if len(given) > 1:
+            raise ValueError(
+                f"{owner}: only one kind of clipping can be used at a time."
+                f"{received(**{name: settings[name] for name in given})}"
+            )
+
+    def check_open(self, what: str) -> None:
+        """Refuses a change that rows made already cannot follow.
+
+        Args:
+            what: what cannot be done.
+
+        Raises:
+            RuntimeError: if there are rows.
+        """
+        if self._rows:
+            raise RuntimeError(
+                f"{self.owner}: {what} after training began. Make the optimizer with it, and compile again."
+            )
+
+    # ---- Variables with rules of their own -----------------------------------------------------------------------
+
+    def exclude(self, variables: Iterable[Variable], names: Iterable[str]) -> None:
+        """Leaves variables out of weight decay, by object or by a pattern found in their names."""
+        self.check_open("variables cannot be excluded from weight decay")
+        excluded = {id(variable): variable for variable in variables}
+        patterns = [re.compile(name) for name in names]
+        self._undecayed.append(lambda v: id(v) in excluded or any(pattern.search(v.path) for pattern in patterns))
+
+    def multiply(self, factors: dict[str, float]) -> None:
+        """Factors of the learning rate by patterns found in the names of variables; the last one that fits counts."""
+        self.check_open("multipliers of the learning rate cannot be set")
+        for name, factor in factors.items():
+            if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:
+                raise ValueError(
+                    f"{self.owner}: a multiplier of the learning rate must be a finite number from 0 on."
+                    f"{received(**{name: factor})}"
+                )
+        self._multipliers.update(factors)
+
+    @property
+    def multipliers(self) -> dict[str, float]:
+        """As they were set."""
+        return dict(self._multipliers)
+
+    def _decays(self, variable: Variable) -> bool:
+        return not any(excluded(variable) for excluded in self._undecayed)
+
+    def _multiplier(self, variable: Variable) -> float:
+        found = [factor for name, factor in self._multipliers.items() if re.search(name, variable.path)]
+        return found[-1] if found else 1.0
+
+    def key(self, variable: Variable) -> tuple[Any, ...]:
+        """Variables of one key can share a row."""
+        own = id(variable) if self.clipnorm is not None else None
+        return self._decays(variable), self._multiplier(variable), isinstance(variable.constraint, NonNeg), own
+
+    # ---- Rows ----------------------------------------------------------------------------------------------------
+
+    def rows(self, parts: Sequence[Part]) -> np.ndarray:
+        """A row for each part, kept up to date with the settings."""
+        rows = persistent((len(parts), COLUMNS), "float64")
+        self._rows += list(zip(parts, rows))
+        self.write()
+        return rows
+
+    def write(self) -> None:
+        """Brings rows and limits up to date."""
+        norm = self.clipnorm if self.clipnorm is not None else self.global_clipnorm
+        self.limits[:] = self.share, math.inf if norm is None else norm
+        for part, row in self._rows:
+            variable = part.variables[0]
+            row[SCALE] = self.share
+            row[LIMIT] = math.inf if self.clipvalue is None else self.clipvalue
+            row[DECAY] = (self.weight_decay or 0.0) if self._decays(variable) else 0.0
+            row[MULTIPLIER] = self._multiplier(variable)
+            row[FLOOR] = 0.0 if isinstance(variable.constraint, NonNeg) else -math.inf
+            row[MOMENTUM] = self.ema_momentum or 0.0
+
+    def clip(self, rows: np.ndarray, sums: np.ndarray, gradients: Iterable[np.ndarray]) -> None:
+        """Makes the backend calls that scale gradients down to the largest norm, if there is one.
+
+        Args:
+            rows: of the parts that are updated.
+            sums: place for the sum of squares of each variable's gradient.
+            gradients: of the variables.
+        """
+        if self.clipnorm is None and self.global_clipnorm is None:
+            return
+        for number, gradient in enumerate(gradients):
+            total = np.empty(1, gradient.dtype)
+            execute("sum_squares", [total], [gradient])
+            execute("copy", [sums[number : number + 1]], [total])
+        execute("clip_scale", [rows], [sums, self.limits], together=self.clipnorm is None)
