@@ -170,21 +170,30 @@ class Model(Trainer, Layer):
     def _label(self) -> str:
         return f'"{self.name}"' + ("" if self.built else " (not built yet: call build(), or call it on data, first)")
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(
+        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
         """Replaces the weights by those of a file; nothing changes unless all fit.
 
         Args:
-            filepath: a file written by `save_weights` of a model with the same layers.
-            skip_mismatch: whether to leave weights alone that the file lacks or has in another shape.
+            filepath: a file written by `save_weights` of a model with the same layers. For files of PyTorch and Keras
+                see `gm.saving.import_torch` and `gm.saving.import_keras`.
+            skip_mismatch: whether to leave weights alone that the file lacks or has in another shape; a warning lists
+                them.
+            by_name: whether to load only the layers that have the same names (and places in nested models) in the
+                file and here; each may have others. Layers without a name of their own are called `dense`, `dense_1`,
+                ... as they come.
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is damaged, or has not the weights of this model; all differences are listed.
+            ValueError: if the file is damaged, or has not the weights of this model; all differences are listed. With
+                `by_name`, if no name or not all shapes agree.
 
         Example:
             >>> model.load_weights("model.safetensors")
+            >>> model.load_weights("other.safetensors", by_name=True, skip_mismatch=True)  # a new head keeps its own
         """
-        weights_file.load(self._named_weights(), filepath, skip_mismatch, self._label())
+        weights_file.load(self._named_weights(), filepath, skip_mismatch, self._label(), by_name)
 
     # ---- Printing --------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from gemmule.errors import GemmuleWarning, did_you_mean
 from gemmule.saving.safetensors import load_file, save_file
 from gemmule.tensor import Variable
 
@@ -41,14 +43,16 @@ def load(
     path: str | os.PathLike[str],
     skip_mismatch: bool = False,
     model: str = "model",
+    by_name: bool = False,
 ) -> None:
     """Assigns a file's arrays to variables of the same names, after checking them all.
 
     Args:
         weights: variables by name.
         path: the file.
-        skip_mismatch: whether to pass over what is missing or has another shape.
+        skip_mismatch: whether to pass over what is missing or has another shape, with a warning.
         model: what to call the model in messages.
+        by_name: whether file and model may each have layers that the other one lacks.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -65,14 +69,21 @@ def load(
         for name, variable in weights.items()
         if name in arrays and not _fits(variable, arrays[name])
     ]
-    if not skip_mismatch and (missing or unexpected or misshaped):
+    if by_name and len(missing) == len(weights):
         raise ValueError(
-            f"{os.fspath(path)!r} does not hold the weights of {model}; nothing was loaded."
-            + _listed("Missing in the file", missing)
-            + _listed("Not in the model", unexpected)
-            + _listed("Other shapes or types", misshaped)
-            + " Make the model with the layers it had when it was saved, or pass skip_mismatch=True to load what fits."
+            f"{os.fspath(path)!r} has no weight of the same name as {model}; nothing was loaded."
+            f"{did_you_mean(missing[0], unexpected)} Give the layers of both models the same names."
         )
+    lists = _listed("Other shapes or types", misshaped)
+    if not by_name:
+        lists = _listed("Missing in the file", missing) + _listed("Not in the model", unexpected) + lists
+    if lists and not skip_mismatch:
+        raise ValueError(
+            f"{os.fspath(path)!r} does not hold the weights of {model}; nothing was loaded.{lists}"
+            " Make the model with the layers it had when it was saved, or pass skip_mismatch=True to load what fits."
+        )
+    if lists:
+        warnings.warn(f"{os.fspath(path)!r}: {model} keeps some weights it had.{lists}", GemmuleWarning, stacklevel=3)
     for name, variable in weights.items():
         if name in arrays and _fits(variable, arrays[name]):
             variable.assign(arrays[name])
