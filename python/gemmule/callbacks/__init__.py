@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from gemmule.callbacks.callback import Callback
 from gemmule.callbacks.callback_list import CallbackList
+from gemmule.callbacks.csv_logger import CSVLogger
 from gemmule.callbacks.early_stopping import EarlyStopping
 from gemmule.callbacks.history import History
+from gemmule.callbacks.lambda_callback import LambdaCallback
 from gemmule.callbacks.progress_bar import ProgressBar
+from gemmule.callbacks.swap_ema_weights import SwapEMAWeights
+from gemmule.callbacks.tensorboard import TensorBoard
+from gemmule.callbacks.terminate_on_nan import TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "ProgressBar"]
+__all__ = [
+    "Callback",
+    "CallbackList",
+    "CSVLogger",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "ProgressBar",
+    "SwapEMAWeights",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

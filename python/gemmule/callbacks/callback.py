@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gemmule.errors import NonFiniteError
+
 Logs = dict[str, Any]
 
 
@@ -66,6 +68,10 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After each training batch; `logs` has the means of the epoch so far."""
         self.on_batch_end(batch, logs=logs)
+
+    def on_non_finite(self, error: NonFiniteError) -> bool:
+        """When loss or gradients became NaN or infinite. Returns whether training is to end without the error."""
+        return False
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Before an evaluation or validation."""

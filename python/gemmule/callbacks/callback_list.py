@@ -8,7 +8,7 @@ from typing import Any
 from gemmule.callbacks.callback import Callback, Logs, overrides
 from gemmule.callbacks.history import History
 from gemmule.callbacks.progress_bar import ProgressBar
-from gemmule.errors import describe
+from gemmule.errors import NonFiniteError, describe
 
 
 class CallbackList(Callback):
@@ -107,6 +107,9 @@ class CallbackList(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: D102
         self._call("on_train_batch_end", batch, {} if logs is None else logs)
+
+    def on_non_finite(self, error: NonFiniteError) -> bool:  # noqa: D102
+        return any([callback.on_non_finite(error) for callback in self.callbacks])
 
     def on_test_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         if self._bar is not None:

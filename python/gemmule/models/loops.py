@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gemmule.callbacks import CallbackList
-from gemmule.errors import received
+from gemmule.errors import NonFiniteError, received
 from gemmule.models.compiled import Compiled
 from gemmule.models.runner import EpochRunner, Training
 
@@ -76,7 +76,12 @@ def train_loop(
                 hooks.progress(done, compiled.results)
                 return model.stop_training
 
-            runner.run(True, feed, batch_size, batches, f"epoch {epoch + 1}, ", watch, after_slice)
+            try:
+                runner.run(True, feed, batch_size, batches, f"epoch {epoch + 1}, ", watch, after_slice)
+            except NonFiniteError as error:
+                if not hooks.on_non_finite(error):
+                    raise
+                model.stop_training = True
             logs = compiled.results()
             if validation is not None and (epoch + 1) % validation_freq == 0:
                 found = test_loop(

@@ -1,0 +1,89 @@
+"""A line of a CSV file for each epoch."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from gemmule.callbacks.callback import Callback, Logs
+from gemmule.errors import received
+
+
+class CSVLogger(Callback):
+    """Writes the values of each epoch to a CSV file, flushed line by line, so that it can be followed.
+
+    Columns are `epoch`, counted from 0, and the values of the first epoch in the order of the alphabet; without
+    validation in the first epoch there are empty (`NA`) columns for it, as in Keras.
+
+    Args:
+        filename: the file.
+        separator: one character between columns.
+        append: whether to go on with a file that exists, which keeps its header, instead of starting it anew.
+
+    Raises:
+        ValueError: for a separator that is not one character.
+        FileNotFoundError: when training begins, if the folder does not exist.
+
+    Example:
+        >>> model.fit(x, y, epochs=10, callbacks=[gm.callbacks.CSVLogger("training.csv")])
+        >>> pandas.read_csv("training.csv").plot(x="epoch")
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator must be one character.{received(separator=separator)}")
+        self.filename, self.sep, self.append = os.fspath(filename), separator, bool(append)
+        self._file: TextIO | None = None
+        self._keys: list[str] | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
+        self._close()
+        path = Path(self.filename)
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(
+                f"CSVLogger: the folder {str(path.parent)!r} does not exist. Create it before training, for example "
+                "with os.makedirs."
+            )
+        self._keys = self._header(path) if self.append else None
+        self._file = open(path, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed when training ends
+
+    def _header(self, path: Path) -> list[str] | None:
+        """The columns of a file that is continued."""
+        if not path.exists():
+            return None
+        with open(path, newline="", encoding="utf-8") as file:
+            first = next(csv.reader(file, delimiter=self.sep), None)
+        return first[1:] if first else None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
+        if self._file is None:
+            return
+        logs = logs or {}
+        writer = csv.writer(self._file, delimiter=self.sep, lineterminator="\n")
+        if self._keys is None:
+            self._keys = sorted(logs)
+            if not any(name.startswith("val_") for name in logs):
+                self._keys += [f"val_{name}" for name in self._keys]
+            writer.writerow(["epoch", *self._keys])
+        writer.writerow([epoch, *(_text(logs.get(name, "NA")) for name in self._keys)])
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: D102
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _text(value: Any) -> Any:
+    """Lists and arrays as `[1, 2]`, all else as it is."""
+    if isinstance(value, str) or np.ndim(value) == 0 or not isinstance(value, Iterable):
+        return value
+    return f"[{', '.join(map(str, value))}]"

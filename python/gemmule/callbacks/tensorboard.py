@@ -1,0 +1,166 @@
+"""Logs for TensorBoard."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+from gemmule.callbacks import event_file
+from gemmule.callbacks.callback import Callback, Logs
+from gemmule.callbacks.event_file import EventFile
+from gemmule.errors import not_yet, received
+
+
+class TensorBoard(Callback):
+    """Writes event files that TensorBoard shows; neither TensorFlow nor TensorBoard is needed to write them.
+
+    Training values go to the run `train`, those of validation to the run `validation`: `epoch_loss` and so on by
+    epoch, `batch_loss` and so on by batch, `evaluation_loss_vs_iterations` by the number of optimizer steps.
+
+    Args:
+        log_dir: folder of the runs; take another one for each training.
+        histogram_freq: after how many epochs, again and again, to write histograms of all weights; 0 for never.
+        write_graph: whether to write the graph of layers, of models that are graphs.
+        write_images: not supported.
+        write_steps_per_second: whether to write how many batches a second were trained on.
+        update_freq: `"epoch"`; `"batch"` or a number of batches also writes values at these distances, means of the
+            epoch so far.
+        profile_batch: not supported.
+        embeddings_freq: not supported.
+        embeddings_metadata: not supported.
+
+    Raises:
+        ValueError: for frequencies that make no sense.
+        NotImplementedError: for what is not supported.
+
+    Example:
+        >>> model.fit(x, y, epochs=20, callbacks=[gm.callbacks.TensorBoard("logs/first", histogram_freq=1)])
+
+    Then `tensorboard --logdir logs` on the command line.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: Any = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        unsupported = {
+            "write_images": write_images,
+            "profile_batch": profile_batch,
+            "embeddings_freq": embeddings_freq,
+            "embeddings_metadata": embeddings_metadata,
+        }
+        for name, value in unsupported.items():
+            if value:
+                raise not_yet(f"TensorBoard({name}=...)")
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = _count("histogram_freq", histogram_freq, 0)
+        self.write_graph, self.write_steps_per_second = bool(write_graph), bool(write_steps_per_second)
+        self.update_freq: str | int = update_freq
+        if update_freq != "epoch":
+            self.update_freq = 1 if update_freq == "batch" else _count("update_freq", update_freq, 1)
+            self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]  # heard only when it is wanted
+        self._files: dict[str, EventFile] = {}
+        self._batches = 0
+        self._started: tuple[float, int] = (0.0, 0)
+
+    def _file(self, run: str) -> EventFile:
+        if run not in self._files:
+            self._files[run] = EventFile(os.path.join(self.log_dir, run))
+        return self._files[run]
+
+    def _write(self, run: str, step: int, values: dict[str, Any]) -> None:
+        if values:
+            self._file(run).add(step, [event_file.scalar(name, float(value)) for name, value in values.items()])
+            self._file(run).flush()
+
+    def _steps(self) -> int:
+        return int(self.model.optimizer.iterations)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
+        self._batches = 0
+        if self.write_graph:
+            nodes = _graph_of(self.model)
+            if nodes:
+                self._file("train").add_graph(event_file.graph(nodes))
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
+        self._started = time.perf_counter(), self._steps()
+
+    def _on_batch(self, batch: int, logs: Logs | None = None) -> None:
+        if self._batches % int(self.update_freq) == 0:
+            values = {f"batch_{name}": value for name, value in (logs or {}).items()}
+            if self.write_steps_per_second:
+                values["batch_steps_per_second"] = self._steps_per_second()
+            self._write("train", self._batches, values)
+        self._batches += 1
+
+    def _steps_per_second(self) -> float:
+        began, steps = self._started
+        return (self._steps() - steps) / max(time.perf_counter() - began, 1e-9)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
+        logs = logs or {}
+        train = {f"epoch_{name}": value for name, value in logs.items() if not name.startswith("val_")}
+        train["epoch_learning_rate"] = self.model.optimizer.learning_rate
+        if self.write_steps_per_second:
+            train["epoch_steps_per_second"] = self._steps_per_second()
+        self._write("train", epoch, train)
+        validation = {f"epoch_{name[4:]}": value for name, value in logs.items() if name.startswith("val_")}
+        self._write("validation", epoch, validation)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._write_histograms(epoch)
+
+    def _write_histograms(self, epoch: int) -> None:
+        values = [event_file.histogram(f"{v.path}/histogram", v.numpy()) for v in self.model.weights]
+        self._file("train").add(epoch, values)
+        self._file("train").flush()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: D102
+        values = {f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()}
+        self._write("validation", self._steps(), values)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: D102
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        also = ", 'batch' or 'epoch'" if name == "update_freq" else ""
+        raise ValueError(f"TensorBoard: {name} must be an integer from {least} on{also}.{received(**{name: value})}")
+    return int(value)
+
+
+def _graph_of(model: Any) -> list[tuple[str, str, list[str]]]:
+    """The layers and ops of a model that is a graph, as nodes for TensorBoard; nothing for other models."""
+    try:
+        waiting = [tensor.node for tensor in model.outputs]
+    except AttributeError:  # what its call() does is not known
+        return []
+    found = {}
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            waiting += [tensor.node for tensor in node.inputs]
+    names: dict[int, str] = {}
+    for node in sorted(found.values(), key=lambda node: node.order):
+        name = node.operation.name
+        calls = sum(name == taken.split("/call_")[0] for taken in names.values())
+        names[id(node)] = f"{name}/call_{calls + 1}" if calls else name
+    return [
+        (names[number], type(found[number].operation).__name__, [names[id(t.node)] for t in found[number].inputs])
+        for number in names
+    ]
