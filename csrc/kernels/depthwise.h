@@ -199,19 +199,22 @@ struct DepthwiseBackwardWeights {
   static void channels(T* out, const T* x, const T* dy, const Args& args, Range group, int64_t o, int64_t n,
                        const Source source, bool first) {
     const DepthwiseShape& s = args.s;
-    for (int64_t kh = 0; kh < s.KH * args.has_dw; ++kh)
-      for (int64_t kw = 0; kw < s.KW;) {
-        T* const at = out + (kh * s.KW + kw) * s.O();
-        const int64_t left = kOneWay<T> ? 1 : s.KW - kw;
-        if (left >= 7)
-          taps<7>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 7;
-        else if (left >= 5)
-          taps<5>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 5;
-        else if (left >= 3)
-          taps<3>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 3;
-        else
-          taps<1>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 1;
-      }
+    if (!kOneWay<T> && args.has_dw && s.KH == 3 && s.KW == 3)
+      taps<3, 3>(out, x, dy, s, group, 0, 0, o, n, source, first);
+    else
+      for (int64_t kh = 0; kh < s.KH * args.has_dw; ++kh)
+        for (int64_t kw = 0; kw < s.KW;) {
+          T* const at = out + (kh * s.KW + kw) * s.O();
+          const int64_t left = kOneWay<T> ? 1 : s.KW - kw;
+          if (left >= 7)
+            taps<1, 7>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 7;
+          else if (left >= 5)
+            taps<1, 5>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 5;
+          else if (left >= 3)
+            taps<1, 3>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 3;
+          else
+            taps<1, 1>(at, x, dy, s, group, kh, kw, o, n, source, first), kw += 1;
+        }
     if (args.has_db) {
       Vec<T> sum{};
       for (int64_t p = group.begin * s.OW; p < group.end * s.OW; ++p) sum += load_partial(dy + p * s.O(), n);
@@ -223,46 +226,61 @@ struct DepthwiseBackwardWeights {
     store_partial<T>(at, first ? sum : load_partial(at, n) + sum, n);
   }
 
-  // Taps (kh, kw) to (kh, kw + K - 1).
-  template <int K, class Source>
+  // Taps (kh, kw) to (kh + R - 1, kw + K - 1). Few taps need two chains each: one alone would wait for itself.
+  template <int R, int K, class Source>
   static void taps(T* out, const T* x, const T* dy, const DepthwiseShape& s, Range rows, int64_t kh, int64_t kw,
                    int64_t o, int64_t n, const Source source, bool first) {
+    constexpr int kChains = R * K < 8 ? 2 : 1;
     const int64_t O = s.O();
     // Pixels whose next vector of channels is asked for ahead of time: it is what comes after this pass.
     const int64_t ahead =
-        (kh == 0 || kh == s.KH - 1) && kw == 0 && (o + kLanes<T>) % kBlock && o + kLanes<T> < O ? 2 * s.SW : 0;
-    const int64_t x_tap = s.DW * s.C, x_pixel = s.SW * s.C, H = s.H, OH = s.OH, OW = s.OW;
-    const Taps down = s.down(), across{K, kw * s.DW - s.PL, s.SW, s.DW, s.W, 0, 1};
+        (kh == 0 || kh == s.KH - R) && kw == 0 && (o + kLanes<T>) % kBlock && o + kLanes<T> < O ? kChains * s.SW : 0;
+    const int64_t x_row = s.DH * s.W * s.C, x_tap = s.DW * s.C, x_pixel = s.SW * s.C, OH = s.OH, OW = s.OW;
+    const Taps down{R, kh * s.DH - s.PT, s.SH, s.DH, s.H, 0, 1}, across{K, kw * s.DW - s.PL, s.SW, s.DW, s.W, 0, 1};
     const Range whole = across.whole(0, OW);
-    Vec<T> sum[K] = {}, other[K] = {};  // two chains: one alone would wait for itself
+    Vec<T> sum[kChains][R][K] = {};
     for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const int64_t h = down.origin + row % OH * down.pitch + kh * down.step;
-      if (h < 0 || h >= H) continue;
-      const T* const pixels = x + ((row / OH * H + h) * s.W + across.origin) * s.C + source.channel(o);
+      const int64_t h = down.origin + row % OH * down.pitch;
+      const Range high = down.inside(row % OH);
+      const T* const pixels = x + ((row / OH * s.H + h) * s.W + across.origin) * s.C + source.channel(o);
       const T* const gradients = dy + row * OW * O;
-      const auto edge = [&](int64_t p) __attribute__((always_inline)) {
+      const auto some = [&](int64_t p) __attribute__((always_inline)) {
         const Vec<T> d = load_partial(gradients + p * O, n);
-        const Range inside = across.inside(p);
+        const Range wide = across.inside(p);
+#pragma GCC unroll 3
+        for (int r = 0; r < R; ++r)
 #pragma GCC unroll 7
-        for (int k = 0; k < K; ++k)
-          if (k >= inside.begin && k < inside.end) sum[k] = fma(source(pixels + p * x_pixel + k * x_tap, n), d, sum[k]);
+          for (int k = 0; k < K; ++k)
+            if (r >= high.begin && r < high.end && k >= wide.begin && k < wide.end)
+              sum[0][r][k] = fma(source(pixels + r * x_row + p * x_pixel + k * x_tap, n), d, sum[0][r][k]);
       };
-      for (int64_t p = 0; p < whole.begin; ++p) edge(p);
-      int64_t p = whole.begin;
-      for (; p + 2 <= whole.end; p += 2) {
-        for (int64_t i = 0; i < ahead; ++i) __builtin_prefetch(pixels + p * x_pixel + i * s.C + kLanes<T>, 0, 2);
-        for (int64_t i = 0; i < min(ahead, 2); ++i) __builtin_prefetch(gradients + (p + i) * O + kLanes<T>, 0, 2);
-        const Vec<T> d = load_partial(gradients + p * O, n), e = load_partial(gradients + (p + 1) * O, n);
+      const bool all = high.begin == 0 && high.end == R;
+      const int64_t begin = all ? whole.begin : OW;
+      for (int64_t p = 0; p < begin; ++p) some(p);
+      int64_t p = begin;
+      for (; p + kChains <= whole.end; p += kChains) {
+        for (int64_t i = 0; i < ahead; ++i)
+          __builtin_prefetch(pixels + (R - 1) * x_row + p * x_pixel + i * s.C + kLanes<T>, 0, 2);
+        for (int64_t i = 0; i < min(ahead, kChains); ++i) __builtin_prefetch(gradients + (p + i) * O + kLanes<T>, 0, 2);
+#pragma GCC unroll 2
+        for (int c = 0; c < kChains; ++c) {
+          const Vec<T> d = load_partial(gradients + (p + c) * O, n);
+#pragma GCC unroll 3
+          for (int r = 0; r < R; ++r)
 #pragma GCC unroll 7
-        for (int k = 0; k < K; ++k) {
-          sum[k] = fma(source(pixels + p * x_pixel + k * x_tap, n), d, sum[k]);
-          other[k] = fma(source(pixels + (p + 1) * x_pixel + k * x_tap, n), e, other[k]);
+            for (int k = 0; k < K; ++k)
+              sum[c][r][k] = fma(source(pixels + r * x_row + (p + c) * x_pixel + k * x_tap, n), d, sum[c][r][k]);
         }
       }
-      for (; p < OW; ++p) edge(p);
+      for (; p < OW; ++p) some(p);
     }
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 7
-    for (int k = 0; k < K; ++k) put(out + k * O, sum[k] + other[k], n, first);
+      for (int k = 0; k < K; ++k) {
+        Vec<T> total = sum[0][r][k];
+        if (kChains == 2) total += sum[kChains - 1][r][k];
+        put(out + (r * s.KW + k) * O, total, n, first);
+      }
   }
 };
 
