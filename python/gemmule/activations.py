@@ -8,24 +8,42 @@ from typing import Any
 from gemmule import ops
 from gemmule.errors import did_you_mean, received
 from gemmule.ops import (
+    celu,
     elu,
     exponential,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
     leaky_relu,
     linear,
+    log_sigmoid,
     log_softmax,
     mish,
+    relu6,
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 from gemmule.tensor import Tensor
 
 __all__ = [
-    "elu", "exponential", "gelu", "leaky_relu", "linear", "log_softmax", "mish", "relu", "selu", "sigmoid", "silu",
-    "softmax", "softplus", "swish", "tanh", "get", "serialize", "deserialize",
+    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid",
+    "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus",
+    "swish", "tanh", "tanh_shrink", "threshold",
+    "get", "serialize", "deserialize",
 ]  # fmt: skip
 
 
@@ -78,14 +96,22 @@ def gelu(x: Any, approximate: bool = False) -> Tensor:
     return ops.gelu(x, approximate=approximate)
 
 
-swish = silu
+swish, hard_swish = silu, hard_silu
 
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "elu": elu, "exponential": exponential, "gelu": gelu, "leaky_relu": leaky_relu, "linear": linear,
-    "log_softmax": log_softmax, "mish": mish, "relu": relu, "selu": selu, "sigmoid": sigmoid, "silu": silu,
-    "softmax": softmax, "softplus": softplus, "swish": swish, "tanh": tanh,
+    "celu": celu, "elu": elu, "exponential": exponential, "gelu": gelu, "hard_shrink": hard_shrink,
+    "hard_sigmoid": hard_sigmoid, "hard_silu": hard_silu, "hard_swish": hard_swish, "hard_tanh": hard_tanh,
+    "leaky_relu": leaky_relu, "linear": linear, "log_sigmoid": log_sigmoid, "log_softmax": log_softmax,
+    "mish": mish, "relu": relu, "relu6": relu6, "selu": selu, "sigmoid": sigmoid, "silu": silu,
+    "soft_shrink": soft_shrink, "softmax": softmax, "softplus": softplus, "softsign": softsign,
+    "sparse_plus": sparse_plus, "sparse_sigmoid": sparse_sigmoid, "squareplus": squareplus, "swish": swish,
+    "tanh": tanh, "tanh_shrink": tanh_shrink,
 }  # fmt: skip
-_NAMES = {function: name for name, function in _FUNCTIONS.items() if name != "swish"}
+_NOT_BY_NAME = {
+    "glu": "it halves an axis. Call gm.activations.glu on the layer's output, or put it into a Lambda layer.",
+    "threshold": "it needs two numbers. Pass a function: lambda x: gm.activations.threshold(x, 1.0, 0.0).",
+}
+_NAMES = {function: name for name, function in _FUNCTIONS.items() if "swish" not in name}
 _NAMES[ops.relu] = "relu"
 
 
@@ -109,6 +135,8 @@ def get(identifier: Any) -> Callable[..., Any]:
     if identifier is None:
         return linear
     if isinstance(identifier, str):
+        if identifier in _NOT_BY_NAME:
+            raise ValueError(f"The name {identifier!r} is no activation of a layer: {_NOT_BY_NAME[identifier]}")
         if identifier not in _FUNCTIONS:
             raise ValueError(f"Unknown activation {identifier!r}.{did_you_mean(identifier, _FUNCTIONS)}")
         return _FUNCTIONS[identifier]

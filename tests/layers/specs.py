@@ -200,6 +200,14 @@ ROWS = [
     Row("Activation", {"activation": "tanh"}, (3, 4), (3, 4)),
     Row("Activation", {"activation": "softmax"}, (3, 4), (3, 4)),
     Row("Activation", {"activation": "gelu"}),
+    *[
+        Row("Activation", {"activation": name}, gradient=KINKED)
+        for name in ("celu", "relu6", "hard_sigmoid", "hard_silu", "hard_tanh", "softsign", "log_sigmoid")
+    ],
+    *[
+        Row("Activation", {"activation": name}, gradient=KINKED)
+        for name in ("hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid")
+    ],
     Row("ReLU", {}, gradient=KINKED),
     Row("ReLU", {"max_value": 0.5}, gradient=KINKED),
     Row("ReLU", {"negative_slope": 0.1}, gradient=KINKED),

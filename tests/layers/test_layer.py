@@ -246,9 +246,16 @@ MESSAGES = [
     (lambda: Dense(3, activity_regularizer="l2"), NotImplementedError,
      "The argument activity_regularizer is not supported yet. Leave it at its default."),
     (lambda: Activation("rellu"), ValueError,
-     "activation (layer \"activation\"): unknown activation 'rellu'. Did you mean 'relu' or 'elu' or 'selu'? Known: "
-     "elu, exponential, gelu, leaky_relu, linear, log_softmax, mish, "
-     "relu, selu, sigmoid, silu, softmax, softplus, swish, tanh."),
+     "activation (layer \"activation\"): unknown activation 'rellu'. Did you mean 'relu' or 'relu6' or 'elu'? Known: "
+     "celu, elu, exponential, gelu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, "
+     "linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax, softplus, "
+     "softsign, sparse_plus, sparse_sigmoid, squareplus, swish, tanh, tanh_shrink."),
+    (lambda: Activation("glu"), ValueError,
+     "activation (layer \"activation\"): the name 'glu' is no activation of a layer: it halves an axis. Call "
+     "gm.activations.glu on the layer's output, or put it into a Lambda layer."),
+    (lambda: Dense(3, activation="threshold"), ValueError,
+     "dense (layer \"dense\"): the name 'threshold' is no activation of a layer: it needs two numbers. Pass a "
+     "function: lambda x: gm.activations.threshold(x, 1.0, 0.0)."),
     (lambda: Dense(3, dtype="float16"), ValueError,
      "gemmule does not compute with dtype 'float16'. Did you mean 'float64' or 'float32'? Known: bool, float32, "
      "float64, int32, int64, uint8."),

@@ -414,6 +414,28 @@ ACTIVATION = [
           gradient_tolerance=SUMS, bench=()),
     unary("log_softmax", lambda *s: within(-4, 4, *s), fuzz=any_shape(least_rank=1), tolerance=SUMS,
           gradient_tolerance=SUMS),
+    *(Row(op, (normal(3, 5, 2, 4),), {"axis": (1, 3)}, tag="two", tolerance=SUMS, gradient_tolerance=SUMS)
+      for op in ("softmax", "log_softmax")),
+    unary("relu6", lambda *s: apart(*s, offset=0.06), tolerance=EXACT, smooth=False),
+    unary("hard_sigmoid", lambda *s: apart(*s, offset=0.06), smooth=False),
+    unary("hard_silu", lambda *s: apart(*s, offset=0.06), smooth=False),
+    unary("hard_tanh", lambda *s: apart(*s, offset=0.06), tolerance=EXACT, smooth=False),
+    unary("sparse_sigmoid", lambda *s: apart(*s, offset=0.06), smooth=False),
+    unary("softsign", off_zero),
+    unary("threshold", lambda *s: apart(*s, offset=0.06), arguments={"threshold": 0.5, "default_value": -2.0},
+          tolerance=EXACT, smooth=False),
+    *(Row(op, (apart(*S, offset=0.06),), arguments, tag=tag, smooth=False, bench=() if tag else (BIG,),
+          fuzz=any_shape()) for op in ("soft_shrink", "hard_shrink")
+      for tag, arguments in (("", {}), ("wide", {"threshold": 1.5}))),
+    unary("tanh_shrink", off_zero),
+    unary("log_sigmoid", normal),
+    unary("celu", off_zero),
+    unary("celu", off_zero, arguments={"alpha": 0.5}, tag="half", bench=()),
+    Row("glu", (normal(5, 36),), bench=(BIG,)),
+    Row("glu", (normal(3, 6, 5),), {"axis": 1}, tag="axis"),
+    unary("squareplus", normal),
+    unary("squareplus", normal, arguments={"b": 0.25}, tag="sharp", bench=()),
+    unary("sparse_plus", normal),
 ]  # fmt: skip
 
 # ---- Rows: matrices ----------------------------------------------------------------------------------------------

@@ -92,6 +92,48 @@ CASES = [
         "softmax: axis must be an integer from -2 to 1. Received: axis=2.",
     ),
     case(
+        "softmax-no-axes",
+        lambda: ops.softmax(X, axis=()),
+        ValueError,
+        "softmax: needs at least one axis. Received: axis=().",
+    ),
+    case(
+        "softmax-axis-twice",
+        lambda: ops.log_softmax(X, axis=(0, -2)),
+        ValueError,
+        "log_softmax: an axis is named twice. Received: axis=(0, -2).",
+    ),
+    case(
+        "glu-odd",
+        lambda: ops.glu(X, axis=0),
+        ValueError,
+        "glu: the axis to halve must have an even length. Received: x=<Tensor shape=(3, 4) dtype=float32>, axis=0.",
+    ),
+    case(
+        "soft-shrink-threshold",
+        lambda: ops.soft_shrink(X, -1),
+        ValueError,
+        "soft_shrink: threshold must be a number of at least 0. Received: threshold=-1.",
+    ),
+    case(
+        "hard-shrink-threshold",
+        lambda: ops.hard_shrink(X, float("nan")),
+        ValueError,
+        "hard_shrink: threshold must be a number of at least 0. Received: threshold=nan.",
+    ),
+    case(
+        "celu-alpha",
+        lambda: ops.celu(X, alpha=0),
+        ValueError,
+        "celu: alpha must be a positive number. Received: alpha=0.",
+    ),
+    case(
+        "squareplus-b",
+        lambda: ops.squareplus(X, b=0),
+        ValueError,
+        "squareplus: b must be a positive number. Received: b=0.",
+    ),
+    case(
         "dense-features",
         lambda: ops.dense(X, np.zeros((5, 2), np.float32)),
         ValueError,

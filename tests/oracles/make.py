@@ -164,6 +164,14 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
         return F.pad(x, [int(n) for both in widths[::-1] for n in both])
 
+    def along_axes(function: Any, x: Any, axis: Any) -> Any:
+        """PyTorch takes one axis only."""
+        if isinstance(axis, int):
+            return function(x, axis)
+        ends = tuple(range(-len(axis), 0))
+        moved = x.movedim(axis, ends)
+        return function(moved.flatten(-len(axis)), -1).reshape(moved.shape).movedim(ends, axis)
+
     activations: dict[str | None, Callable[..., Any]] = {
         None: lambda x: x,
         "linear": lambda x: x,
@@ -178,8 +186,20 @@ def torch_functions() -> dict[str, Callable[..., Any]]:
         "gelu": lambda x, approximate=True: F.gelu(x, approximate="tanh" if approximate else "none"),
         "silu": F.silu,
         "mish": F.mish,
-        "softmax": lambda x, axis=-1: F.softmax(x, axis),
-        "log_softmax": lambda x, axis=-1: F.log_softmax(x, axis),
+        "softmax": lambda x, axis=-1: along_axes(F.softmax, x, axis),
+        "log_softmax": lambda x, axis=-1: along_axes(F.log_softmax, x, axis),
+        "relu6": F.relu6,
+        "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,  # the gradient of F.hardsigmoid is 1/6 in float32 only
+        "hard_silu": F.hardswish,
+        "hard_tanh": F.hardtanh,
+        "softsign": F.softsign,
+        "threshold": lambda x, threshold, default_value: F.threshold(x, threshold, default_value),
+        "soft_shrink": lambda x, threshold=0.5: F.softshrink(x, threshold),
+        "hard_shrink": lambda x, threshold=0.5: F.hardshrink(x, threshold),
+        "tanh_shrink": F.tanhshrink,
+        "log_sigmoid": F.logsigmoid,
+        "celu": lambda x, alpha=1.0: F.celu(x, alpha),
+        "glu": lambda x, axis=-1: F.glu(x, axis),
     }
     arithmetic = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul", "where")
     elementary = ("abs", "sign", "square", "sqrt", "exp", "log", "reciprocal")

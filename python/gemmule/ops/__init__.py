@@ -18,6 +18,23 @@ from gemmule.ops.activation import (
     softplus,
     tanh,
 )
+from gemmule.ops.activation_composed import (
+    celu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    log_sigmoid,
+    relu6,
+    soft_shrink,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
 from gemmule.ops.augment import affine_transform
 from gemmule.ops.conv2d import conv1d, conv2d, conv2d_transpose
 from gemmule.ops.creation import (
@@ -94,6 +111,22 @@ __all__ = [
     "gelu",
     "silu",
     "mish",
+    # activation_composed
+    "celu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "log_sigmoid",
+    "relu6",
+    "soft_shrink",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
+    "tanh_shrink",
+    "threshold",
     # augment
     "affine_transform",
     # conv2d
@@ -191,5 +224,7 @@ __all__ = [
     "softmax",
     "log_softmax",
 ]
+
+swish, hard_swish = silu, hard_silu  # Keras's other names
 
 operators.install()
