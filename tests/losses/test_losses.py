@@ -198,9 +198,9 @@ def test_get() -> None:
             lambda: gm.losses.get("categorical_crossentorpy"),
             ValueError,
             "Unknown loss 'categorical_crossentorpy'. Did you mean 'categorical_crossentropy' or "
-            "'sparse_categorical_crossentropy' or 'binary_crossentropy'? Known: bce, binary_crossentropy, "
-            "categorical_crossentropy, mae, mean_absolute_error, mean_squared_error, mse, "
-            "sparse_categorical_crossentropy.",
+            "'categorical_focal_crossentropy' or 'sparse_categorical_crossentropy'? Known: "
+            + ", ".join(sorted([*gm.losses.CLASSES, *gm.losses.ALIASES]))
+            + ".",
         ),
         (
             lambda: gm.losses.get(3),
@@ -218,14 +218,30 @@ def test_get() -> None:
             "label_smoothing must be a number from 0 to 1. Received: label_smoothing=1.5.",
         ),
         (
-            lambda: gm.losses.SparseCategoricalCrossentropy(ignore_class=0),
-            NotImplementedError,
-            "SparseCategoricalCrossentropy(ignore_class=...) is not supported yet. Leave it at its default.",
+            lambda: gm.losses.CategoricalCrossentropy(axis=2)([[0.0, 1.0]], [[0.5, 0.5]]),
+            ValueError,
+            "axis of the classes: axis must be an integer from -2 to 1. Received: axis=2.",
         ),
         (
-            lambda: gm.losses.CategoricalCrossentropy(axis=1),
-            NotImplementedError,
-            "categorical_crossentropy(axis=1) is not supported yet. Leave it at its default.",
+            lambda: gm.losses.Huber(delta=0.0),
+            ValueError,
+            "Huber: delta must be positive. Received: delta=0.0.",
+        ),
+        (
+            lambda: gm.losses.MulticlassHinge(-1.0),
+            ValueError,
+            "MulticlassHinge: margin must not be negative. Received: margin=-1.0.",
+        ),
+        (
+            lambda: gm.losses.BinaryFocalCrossentropy(gamma=-1.0),
+            ValueError,
+            "gamma of a focal cross-entropy must not be negative. Received: gamma=-1.0.",
+        ),
+        (
+            lambda: gm.losses.Reduction,
+            AttributeError,
+            "module 'gemmule.losses' has no attribute 'Reduction'. Its values are strings now, such as "
+            "reduction='sum'.",
         ),
         (
             lambda: gm.losses.MeanSquaredError()(None, [[1.0]]),
@@ -248,3 +264,113 @@ def test_get() -> None:
 def test_complaints(make, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=exactly(message)):
         make()
+
+
+EDGES = {  # targets and predictions where a logarithm, a root or a quotient has no slope of its own
+    "BinaryCrossentropy": ([[0.0, 1.0, 1.0]], [[0.0, 1.0, 0.0]]),
+    "CategoricalCrossentropy": ([[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]),
+    "SparseCategoricalCrossentropy": ([1], [[1.0, 0.0, 0.0]]),
+    "BinaryFocalCrossentropy": ([[0.0, 1.0, 1.0]], [[0.0, 1.0, 0.0]]),
+    "CategoricalFocalCrossentropy": ([[0.0, 1.0, 0.0]], [[0.0, 1.0, 0.0]]),
+    "KLDivergence": ([[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]),
+    "Poisson": ([[0.0, 2.0]], [[0.0, 0.0]]),
+    "CosineSimilarity": ([[0.0, 0.0]], [[0.0, 0.0]]),
+    "MeanAbsolutePercentageError": ([[0.0, 1.0]], [[0.0, 1.0]]),
+    "MeanSquaredLogarithmicError": ([[0.0, 1.0]], [[0.0, -3.0]]),
+    "Huber": ([[1.0, 0.0]], [[1.0, 1.0]]),
+    "LogCosh": ([[1.0, 0.0, 0.0]], [[1.0, 1e4, -1e4]]),
+    "Hinge": ([[1.0, -1.0]], [[1.0, -1.0]]),
+    "SquaredHinge": ([[1.0, -1.0]], [[1.0, -1.0]]),
+    "CategoricalHinge": ([[0.0, 1.0, 0.0]], [[1.0, 2.0, 1.0]]),
+    "MulticlassHinge": ([1], [[1.0, 2.0, 1.0]]),
+    "MeanSquaredError": ([[1.0]], [[1.0]]),
+    "MeanAbsoluteError": ([[1.0]], [[1.0]]),
+}
+
+
+@pytest.mark.parametrize("loss", sorted(EDGES))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_and_gradients_at_the_edges_are_finite(loss: str, dtype: str) -> None:
+    y_true, prediction = EDGES[loss][0], Tensor(np.array(EDGES[loss][1], dtype))
+    settings = [{}, {"gamma": 0.5}, {"gamma": 0.0}, {"gamma": 1.0}] if "Focal" in loss else [{}]
+    for kwargs in settings:
+        with gm.GradientTape() as tape:
+            tape.watch(prediction)
+            value = getattr(gm.losses, loss)(**kwargs)(y_true, prediction)
+        assert np.isfinite(float(value))
+        assert np.isfinite(tape.gradient(value, prediction).numpy()).all()
+
+
+def test_every_loss_has_rows_and_edges() -> None:
+    classes = {cls.__name__ for cls in gm.losses.CLASSES.values()}
+    assert classes == set(EDGES)
+    assert classes == {row.loss for row in ROWS}
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "from_logits" in row.kwargs and "Focal" in row.loss])
+def test_focal_losses_of_remembered_scores(row: Row) -> None:
+    y_true, y_pred, _ = row.draw()
+    activation = gm.ops.sigmoid if row.loss[0] == "B" else lambda x: gm.ops.softmax(x, axis=row.kwargs.get("axis", -1))
+    make = getattr(gm.losses, row.loss)
+    expected = float(make(**row.kwargs)(y_true, y_pred))
+    assert float(make(**row.kwargs | {"from_logits": False})(y_true, activation(y_pred))) == pytest.approx(expected)
+
+
+def test_ignored_targets_need_not_be_classes() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(6, 5, 3)).astype(np.float32)
+    labels = rng.integers(0, 3, (6, 5))
+    masked = np.where(rng.uniform(size=(6, 5)) < 0.4, -1, labels)
+    loss = gm.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    loss.check_targets(masked, (6, 5, 3))
+    with pytest.raises(ValueError, match=r"target -1 at position"):
+        gm.losses.SparseCategoricalCrossentropy(from_logits=True).check_targets(masked, (6, 5, 3))
+    logs = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    rows = -np.take_along_axis(logs, labels[..., None], -1)[..., 0]
+    assert float(loss(masked, scores)) == pytest.approx(rows[masked >= 0].mean(), rel=1e-6)
+    assert float(loss(np.full((6, 5), -1), scores)) == 0
+    model = gm.Sequential([gm.Input((5, 3)), gm.layers.Dense(3)])
+    model.compile("sgd", loss, metrics=[loss])
+    logs = model.fit(scores, masked, batch_size=4, verbose=0).history
+    assert np.isfinite(logs["loss"][0])
+    values = model.evaluate(scores, masked, batch_size=4, verbose=0, return_dict=True)
+    z = model.predict(scores, verbose=0).astype(float)
+    rows = -np.take_along_axis(z - np.log(np.exp(z).sum(-1, keepdims=True)), labels[..., None], -1)[..., 0]
+    assert values["sparse_categorical_crossentropy"] == pytest.approx(rows[masked >= 0].mean(), rel=1e-6)
+
+
+def test_keras_2_names() -> None:
+    for old, new in gm.losses.ALIASES.items():
+        assert getattr(gm.losses, old) is getattr(gm.losses, old.upper()) is getattr(gm.losses, new)
+        assert type(gm.losses.get(old)) is gm.losses.CLASSES[new]
+    assert isinstance(gm.losses.get(gm.losses.KLD), gm.losses.KLDivergence)
+
+
+@rows
+def test_config_makes_the_same_loss(row: Row) -> None:
+    loss = getattr(gm.losses, row.loss)(**row.kwargs)
+    again = gm.losses.get({"class_name": row.loss, "config": loss.get_config()})
+    y_true, y_pred, _ = row.draw()
+    np.testing.assert_array_equal(again(y_true, y_pred).numpy(), loss(y_true, y_pred).numpy())
+    assert again.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.weighted and len(row.shape) == 1], ids=lambda row: row.id)
+def test_eager_steps_and_replays_agree(row: Row) -> None:
+    if row.kwargs.get("reduction") == "none":
+        pytest.skip("training needs one number")
+    y_true, y_pred, weights = (np.concatenate([part] * 4)[:50] for part in row.draw())
+    results = []
+    for eager in (False, True):
+        gm.utils.set_random_seed(0)
+        last = {"softmax": "softmax", "probabilities": "sigmoid", "positive": "exponential"}.get(row.predictions)
+        model = gm.Sequential([gm.Input(row.shape), gm.layers.Dense(row.shape[-1], activation=last)])
+        model.compile(
+            gm.optimizers.SGD(0.01), getattr(gm.losses, row.loss)(**row.kwargs), run_eagerly=eager,
+            jit_compile=not eager,
+        )  # fmt: skip
+        history = model.fit(
+            y_pred, y_true, sample_weight=weights, batch_size=8, epochs=2, shuffle=False, verbose=0
+        ).history
+        results.append((history["loss"], *(w.tolist() for w in model.get_weights())))
+    assert results[0] == results[1]

@@ -218,8 +218,7 @@ def test_get() -> None:
     loss = gm.losses.BinaryCrossentropy(from_logits=True)
     assert gm.metrics.get(loss).get_config() == {
         "name": "binary_crossentropy",
-        "from_logits": True,
-        "label_smoothing": 0.0,
+        "loss": {"class_name": "BinaryCrossentropy", "config": loss.get_config() | {"reduction": "none"}},
     }
     assert loss.reduction == "sum_over_batch_size"
 

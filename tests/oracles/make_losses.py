@@ -34,6 +34,19 @@ def stored(y_true: np.ndarray, y_pred: np.ndarray, weights: np.ndarray | None) -
     return arrays if weights is None else arrays | {"weights": weights}
 
 
+def multiclass_hinge(margin: float = 1.0) -> Any:
+    """PyTorch's, which divides by the number of classes."""
+    import keras
+    import torch
+
+    class Loss(keras.losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            values = torch.nn.functional.multi_margin_loss(y_pred, y_true.long(), margin=margin, reduction="none")
+            return values * y_pred.shape[1]
+
+    return Loss()
+
+
 def loss_values(row: LossRow) -> Arrays:
     """Loss, and gradient of its sum."""
     import keras
@@ -41,7 +54,7 @@ def loss_values(row: LossRow) -> Arrays:
 
     y_true, y_pred, weights = row.draw()
     prediction = torch.tensor(y_pred, requires_grad=True)
-    loss = getattr(keras.losses, row.loss)(**row.kwargs)
+    loss = (multiclass_hinge if row.loss == "MulticlassHinge" else getattr(keras.losses, row.loss))(**row.kwargs)
     value = loss(torch.tensor(y_true), prediction, sample_weight=None if weights is None else torch.tensor(weights))
     value.sum().backward()
     return stored(y_true, y_pred, weights) | {"loss": value.detach().numpy(), "gradient": prediction.grad.numpy()}
@@ -57,9 +70,9 @@ def metric_values(row: MetricRow) -> Arrays:
     for size in BATCHES:
         rows = slice(start, start + size)
         metric.update_state(y_true[rows], y_pred[rows], sample_weight=None if weights is None else weights[rows])
-        found.append(float(metric.result()))
+        found.append(np.asarray(metric.result().detach(), np.float32))
         start += size
-    return stored(y_true, y_pred, weights) | {"values": np.array(found, np.float32)}
+    return stored(y_true, y_pred, weights) | {"values": np.stack(found)}
 
 
 def main() -> None:

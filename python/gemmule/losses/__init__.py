@@ -17,35 +17,127 @@ from gemmule.losses.crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+from gemmule.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
 from gemmule.losses.loss import Loss, LossFunctionWrapper
-from gemmule.losses.regression import MeanAbsoluteError, MeanSquaredError, mean_absolute_error, mean_squared_error
+from gemmule.losses.margin import (
+    CategoricalHinge,
+    Hinge,
+    MulticlassHinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    multiclass_hinge,
+    squared_hinge,
+)
+from gemmule.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
+from gemmule.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    cosine_similarity,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
 from gemmule.naming import snake_case
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
     "LossFunctionWrapper",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "MulticlassHinge",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "multiclass_hinge",
+    "poisson",
     "sparse_categorical_crossentropy",
+    "squared_hinge",
 ]
 
 CLASSES: dict[str, type[Loss]] = {
-    "mean_squared_error": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    snake_case(cls.__name__): cls
+    for cls in (
+        BinaryCrossentropy,
+        BinaryFocalCrossentropy,
+        CategoricalCrossentropy,
+        CategoricalFocalCrossentropy,
+        CategoricalHinge,
+        CosineSimilarity,
+        Hinge,
+        Huber,
+        KLDivergence,
+        LogCosh,
+        MeanAbsoluteError,
+        MeanAbsolutePercentageError,
+        MeanSquaredError,
+        MeanSquaredLogarithmicError,
+        MulticlassHinge,
+        Poisson,
+        SparseCategoricalCrossentropy,
+        SquaredHinge,
+    )
 }
-ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy"}
-_BY_FUNCTION: dict[Any, type[Loss]] = {globals()[name]: cls for name, cls in CLASSES.items()}
+_FUNCTIONS = {name: globals()[name] for name in CLASSES}
+_BY_FUNCTION = {function: CLASSES[name] for name, function in _FUNCTIONS.items()}
+ALIASES = {
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Keras 2's short names of functions: `losses.kullback_leibler_divergence`, `losses.MSE`, ..."""
+    if name.lower() in ALIASES and name in (name.lower(), name.upper()):
+        return _FUNCTIONS[ALIASES[name.lower()]]
+    cure = " Its values are strings now, such as reduction='sum'." if name == "Reduction" else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{cure or did_you_mean(name, __all__)}")
 
 
 def get(identifier: Any) -> Loss | None:
@@ -68,14 +160,9 @@ def get(identifier: Any) -> Loss | None:
     if identifier is None or isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, str):
-        name = snake_case(identifier) if identifier not in ALIASES else identifier
-        name = ALIASES.get(name, name)
-        if name not in CLASSES:
-            raise ValueError(f"Unknown loss {identifier!r}.{did_you_mean(identifier, [*CLASSES, *ALIASES])}")
-        return CLASSES[name]()
+        return _class_of(identifier)()
     if isinstance(identifier, dict) and "class_name" in identifier:
-        made = get(str(identifier["class_name"]))
-        return type(made).from_config(identifier.get("config", {})) if made else None
+        return _class_of(str(identifier["class_name"])).from_config(identifier.get("config", {}))
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if not callable(identifier):
@@ -83,3 +170,10 @@ def get(identifier: Any) -> Loss | None:
             f"A loss is a name, a Loss object or a function of (y_true, y_pred). Received: {describe(identifier)}."
         )
     return _BY_FUNCTION[identifier]() if identifier in _BY_FUNCTION else LossFunctionWrapper(identifier)
+
+
+def _class_of(name: str) -> type[Loss]:
+    known = ALIASES.get(name.lower(), name if name in CLASSES else snake_case(name))
+    if known not in CLASSES:
+        raise ValueError(f"Unknown loss {name!r}.{did_you_mean(name, [*CLASSES, *ALIASES])}")
+    return CLASSES[known]

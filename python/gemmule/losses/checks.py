@@ -7,6 +7,13 @@ from typing import Any
 import numpy as np
 
 Shape = tuple[Any, ...]  # sizes; the number of examples may be None
+_SPARSE = {  # what takes class numbers instead of one-hot targets
+    "categorical_accuracy": "sparse_categorical_accuracy",
+    "categorical_crossentropy": "sparse_categorical_crossentropy",
+    "categorical_hinge": "multiclass_hinge",
+    "top_k_categorical_accuracy": "sparse_top_k_categorical_accuracy",
+}
+_ONE_HOT = {sparse: name for name, sparse in _SPARSE.items()}
 
 
 def check_same_shape(name: str, targets: Shape, outputs: Shape) -> None:
@@ -43,9 +50,8 @@ def check_one_hot(name: str, targets: Shape, outputs: Shape) -> None:
     if as_numbers:
         raise ValueError(
             f"{name}: the targets have shape {targets}, one number for each example, but this loss wants one "
-            f"probability for each of the {classes} classes, shape {outputs}. For class numbers use "
-            f"sparse_{name.removeprefix('sparse_')}, or convert them: "
-            f"y = gm.utils.to_categorical(y, {classes})."
+            f"probability for each of the {classes} classes, shape {outputs}. "
+            f"{_instead('class numbers', _SPARSE.get(name))}y = gm.utils.to_categorical(y, {classes})."
         )
     raise ValueError(
         f"{name}: the targets have shape {targets}, but the predictions have shape {outputs}. "
@@ -66,8 +72,7 @@ def check_class_shapes(name: str, targets: Shape, outputs: Shape) -> None:
     if len(targets) == len(outputs) and targets[-1:] == outputs[-1:]:
         raise ValueError(
             f"{name}: the targets have shape {targets}, which looks one-hot, but this loss wants one class number for "
-            f"each example, shape {expected}. For one-hot targets use {name.removeprefix('sparse_')}, or convert them: "
-            "y = y.argmax(axis=-1)."
+            f"each example, shape {expected}. {_instead('one-hot targets', _ONE_HOT.get(name))}y = y.argmax(axis=-1)."
         )
     raise ValueError(
         f"{name}: the targets have shape {targets}, but predictions of shape {outputs} need one class number for each "
@@ -118,6 +123,10 @@ def _refuse_labels(name: str, labels: np.ndarray, bad: np.ndarray, what: str, cu
         count = int(bad.sum())
         others = f" (and {count - 1} more)" if count > 1 else ""
         raise ValueError(f"{name}: target {labels[first].item()!r} at position {first}{others} {what}. {cure}")
+
+
+def _instead(targets: str, other: str | None) -> str:
+    return f"For {targets} use {other}, or convert them: " if other else "Convert them: "
 
 
 def _may_equal(first: Shape, second: Shape) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gemmule import ops
 from gemmule.errors import did_you_mean, not_yet, received
-from gemmule.losses.checks import check_same_shape, refuse_column_against_row
+from gemmule.losses.checks import Shape, check_same_shape, refuse_column_against_row
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_float, as_tensor
@@ -64,7 +64,12 @@ class Loss(Watched):
             A tensor without dimensions; the values for each example with `reduction="none"`.
         """
         y_true, y_pred = self._as_tensors(y_true, y_pred)
-        return reduce_weighted(self.call(y_true, y_pred), sample_weight, self.reduction)
+        values = self.call(y_true, y_pred)
+        return reduce_weighted(values, sample_weight, self.reduction, self.mask(y_true, values))
+
+    def mask(self, y_true: Any, values: Tensor) -> Tensor | None:
+        """1 for each value that counts and 0 for the others; `None` when all of them do."""
+        return None
 
     def _as_tensors(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         if y_true is None:
@@ -140,33 +145,67 @@ class LossFunctionWrapper(Loss):
 
 
 class SameShapeLoss(Loss):
-    """A loss between tensors of the same shape. Outputs without a second dimension are rows of one value."""
+    """A loss between tensors of the same shape, given by a function. Outputs of one axis are rows of one value.
+
+    Args:
+        reduction: see `Loss`.
+        name: its name; the class's in snake case by default.
+        dtype: only `None`.
+        **arguments: what `function` is called with beside targets and predictions; they become attributes.
+    """
+
+    function: Callable[..., Tensor]
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self._arguments = tuple(arguments)
+        for argument, value in arguments.items():
+            setattr(self, argument, value)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:  # noqa: D102
-        check_same_shape(self.name, y_true.shape, y_pred.shape)
+        self._check_shapes(y_true.shape, y_pred.shape)
         if y_pred.ndim == 1:
-            return self._rows(ops.expand_dims(y_true, -1), _column(y_pred))
-        return self._rows(y_true, y_pred)
-
-    def _rows(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        raise NotImplementedError
+            y_true, y_pred = ops.expand_dims(y_true, -1), _column(y_pred)
+        return type(self).function(y_true, y_pred, **self._settings())
 
     def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:  # noqa: D102
-        check_same_shape(self.name, y.shape, (None, *output_shape[1:]))
+        self._check_shapes(y.shape, (None, *output_shape[1:]))
+
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        return super().get_config() | self._settings()
+
+    def _check_shapes(self, targets: Shape, outputs: Shape) -> None:
+        check_same_shape(self.name, targets, outputs)
+
+    def _settings(self) -> dict[str, Any]:
+        return {argument: getattr(self, argument) for argument in self._arguments}
 
 
-def reduce_weighted(values: Tensor, sample_weight: Any = None, reduction: str = "sum_over_batch_size") -> Tensor:
+def reduce_weighted(
+    values: Tensor, sample_weight: Any = None, reduction: str = "sum_over_batch_size", mask: Tensor | None = None
+) -> Tensor:
     """One number from the losses of the examples.
 
     Args:
         values: the losses.
         sample_weight: one weight for each example or each value, or `None`.
         reduction: see `Loss`.
+        mask: see `Loss.mask`; a mean is over the values that count.
 
     Returns:
         A tensor without dimensions; the weighted values with `"none"`.
     """
     weights = broadcast_weights(sample_weight, values)
+    if mask is not None:
+        if reduction in ("sum_over_batch_size", "mean"):
+            mask = mask * (values.size / ops.maximum(ops.sum(mask), 1.0))
+        weights = mask if weights is None else weights * mask
     if reduction in ("sum_over_batch_size", "mean"):
         return ops.weighted_mean(values, weights)
     weighted = values if weights is None else values * weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 from gemmule.errors import describe, did_you_mean
@@ -100,7 +99,7 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if isinstance(identifier, Loss):
-        return MeanLoss(copy(identifier))
+        return MeanLoss(identifier)
     if not callable(identifier):
         raise TypeError(
             f"A metric is a name, a Metric object or a function of (y_true, y_pred). Received: {describe(identifier)}."

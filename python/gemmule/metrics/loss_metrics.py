@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from gemmule import losses, ops
+from gemmule.errors import received
+from gemmule.losses.loss import broadcast_weights
 from gemmule.metrics.metric import Mean
 from gemmule.tensor import Tensor
 
@@ -13,17 +16,21 @@ class MeanLoss(Mean):
     """The mean of a loss over the examples.
 
     Args:
-        loss: the loss.
+        loss: the loss, anything `gm.losses.get` takes.
         name: its name by default.
         dtype: only `None`.
     """
 
     direction = "down"
+    _settings: tuple[str, ...] = ()  # arguments of the loss that are the metric's own, too
 
-    def __init__(self, loss: losses.Loss, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(name or loss.name, dtype)
-        self._loss = loss
-        loss.reduction = "none"
+    def __init__(self, loss: Any, name: str | None = None, dtype: Any = None) -> None:
+        found = losses.get(loss)
+        if found is None:
+            raise ValueError(f"MeanLoss needs a loss.{received(loss=loss)}")
+        self._loss = copy(found)
+        super().__init__(name or self._loss.name, dtype)
+        self._loss.reduction = "none"
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Adds a batch.
@@ -33,11 +40,16 @@ class MeanLoss(Mean):
             y_pred: predictions.
             sample_weight: one weight for each example; 1 by default.
         """
-        super().update_state(self._loss(y_true, y_pred), sample_weight)
+        values = self._loss(y_true, y_pred)
+        mask = self._loss.mask(y_true, values)
+        weights = broadcast_weights(sample_weight, values)
+        super().update_state(values, weights if mask is None else mask if weights is None else weights * mask)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
-        config = {k: v for k, v in self._loss.get_config().items() if k not in ("name", "reduction")}
-        return super().get_config() | config
+        config = self._loss.get_config()
+        if type(self) is MeanLoss:
+            return super().get_config() | {"loss": {"class_name": type(self._loss).__name__, "config": config}}
+        return super().get_config() | {name: config[name] for name in self._settings}
 
 
 class MeanSquaredError(MeanLoss):
@@ -114,6 +126,8 @@ class BinaryCrossentropy(MeanLoss):
         0.6931
     """
 
+    _settings = ("from_logits", "label_smoothing")
+
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
@@ -132,7 +146,7 @@ class CategoricalCrossentropy(MeanLoss):
         dtype: only `None`.
         from_logits: whether predictions are scores before a softmax.
         label_smoothing: see the loss of the same name.
-        axis: only -1.
+        axis: the axis of the classes.
 
     Example:
         >>> m = gm.metrics.CategoricalCrossentropy()
@@ -140,6 +154,8 @@ class CategoricalCrossentropy(MeanLoss):
         >>> round(float(m.result()), 4)
         0.6931
     """
+
+    _settings = ("from_logits", "label_smoothing", "axis")
 
     def __init__(
         self,
@@ -159,7 +175,8 @@ class SparseCategoricalCrossentropy(MeanLoss):
         name: its name.
         dtype: only `None`.
         from_logits: whether predictions are scores before a softmax.
-        axis: only -1.
+        ignore_class: targets of this number do not count.
+        axis: the axis of the classes.
 
     Example:
         >>> m = gm.metrics.SparseCategoricalCrossentropy()
@@ -168,11 +185,14 @@ class SparseCategoricalCrossentropy(MeanLoss):
         0.6931
     """
 
+    _settings = ("from_logits", "ignore_class", "axis")
+
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(losses.SparseCategoricalCrossentropy(from_logits, None, axis=axis), name, dtype)
+        super().__init__(losses.SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis), name, dtype)
