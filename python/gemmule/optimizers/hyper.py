@@ -7,14 +7,14 @@ steps as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gemmule.errors import received
-from gemmule.optimizers.schedules.schedule import LearningRateSchedule
+from gemmule.optimizers.schedules.schedule import LearningRateSchedule, deserialize
 from gemmule.plan import refuse_replay
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class HyperParameter:
 
     def __set__(self, optimizer: Optimizer, value: Any) -> None:
         refuse_replay(f"the optimizer's {self._name} was set in the middle of the step")
+        if isinstance(value, Mapping):
+            value = deserialize(value)
         if isinstance(value, LearningRateSchedule):
             optimizer._schedules = {
                 **optimizer._schedules,

@@ -23,7 +23,7 @@ from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_tensor
 from gemmule.optimizers.hyper import HyperParameter
 from gemmule.optimizers.rules import Part, Rules
-from gemmule.optimizers.schedules.schedule import LearningRateSchedule
+from gemmule.optimizers.schedules.schedule import LearningRateSchedule, serialize
 from gemmule.store import ParameterRun, generation
 from gemmule.tensor import Tensor, Variable
 
@@ -509,12 +509,16 @@ class Optimizer(Watched):
         """What the optimizer can be made from again; its slots are not part of it."""
         return {
             "name": self.name,
-            **{name: self._schedules.get(name, float(getattr(self, name))) for name in self.hyper_names},
+            **{name: self._setting(name) for name in self.hyper_names},
             **self._rules.values,
             "use_ema": self.use_ema,
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
+
+    def _setting(self, name: str) -> Any:
+        """A hyper-parameter as a number, or the configuration of its schedule."""
+        return serialize(self._schedules[name]) if name in self._schedules else float(getattr(self, name))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:

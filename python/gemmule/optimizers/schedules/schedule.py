@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from gemmule import ops
+from gemmule.errors import did_you_mean, received
 from gemmule.mutation import Watched
 from gemmule.tensor import Tensor
+
+_REGISTRY: dict[str, type[LearningRateSchedule]] = {}
 
 
 class LearningRateSchedule(Watched):
@@ -47,3 +54,91 @@ class LearningRateSchedule(Watched):
     def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
         """A schedule from its `get_config`."""
         return cls(**config)
+
+
+class Formula(LearningRateSchedule):
+    """Base of gemmule's own schedules: float64 throughout, and attributes named as the arguments."""
+
+    name: str | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("gemmule."):
+            _REGISTRY[cls.__name__] = cls
+
+    def __call__(self, step: Any) -> Tensor:  # noqa: D102
+        return self.value(ops.cast(step, "float64"))
+
+    def value(self, step: Tensor) -> Tensor:
+        """The value in a step, which is given as a float64 tensor."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        values = {name: getattr(self, name) for name in signature(type(self)).parameters}
+        return {name: serialize(v) if isinstance(v, LearningRateSchedule) else v for name, v in values.items()}
+
+    def _check(self, positive: bool = False, **values: Any) -> None:
+        """Refuses what is no finite number from 0 on, or above 0."""
+        for name, value in values.items():
+            given = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            if not given or not 0 <= value < math.inf or (positive and value == 0):
+                range_ = "above 0" if positive else "from 0 on"
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must be a finite number {range_}.{received(**{name: value})}"
+                )
+
+
+def floor(x: Tensor) -> Tensor:
+    """The largest whole number not above `x`, which must not be negative."""
+    return ops.cast(ops.cast(x, "int64"), "float64")
+
+
+def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
+    """The class name and the configuration of a schedule.
+
+    Example:
+        >>> gm.optimizers.schedules.serialize(gm.optimizers.schedules.StepDecay(0.1, 100))["class_name"]
+        'StepDecay'
+    """
+    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None) -> Any:
+    """A schedule from what `serialize` returned.
+
+    Args:
+        config: class name and configuration.
+        custom_objects: the caller's own classes, by name.
+
+    Raises:
+        ValueError: for an unknown class.
+    """
+    if not isinstance(config, Mapping) or not {"class_name", "config"} <= set(config):
+        raise ValueError(f"The configuration of a schedule has class_name and config.{received(config=config)}")
+    known = {**_REGISTRY, **(custom_objects or {})}
+    name = config["class_name"]
+    if name not in known:
+        raise ValueError(
+            f"Unknown schedule class {name!r}; pass your own in custom_objects.{did_you_mean(name, known)}"
+        )
+    make: Any = known[name].from_config
+    if custom_objects and "custom_objects" in signature(make).parameters:  # for a schedule inside the schedule
+        return make(dict(config["config"]), custom_objects=custom_objects)
+    return make(dict(config["config"]))
+
+
+def get(identifier: Any) -> Any:
+    """A schedule, from itself or from what `serialize` returned; numbers are given back.
+
+    Raises:
+        TypeError: for something else.
+    """
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    is_number = isinstance(identifier, (int, float, np.number)) and not isinstance(identifier, bool)
+    if is_number or isinstance(identifier, LearningRateSchedule):
+        return identifier
+    raise TypeError(
+        "A schedule is an object of a subclass of gm.optimizers.schedules.LearningRateSchedule, its configuration, or "
+        f"a number.{received(identifier=identifier)}"
+    )
