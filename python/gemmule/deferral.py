@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gemmule.backend import execute
+from gemmule.backend import Call, execute, listening
 
 Arrays = Sequence[np.ndarray]
 
@@ -54,6 +54,39 @@ class TrainingStep:
                 commit()
         finally:
             _local.step = self._around
+
+
+class Rehearsal(TrainingStep):
+    """A forward pass that leaves no trace: writes that wait are dropped, random counters and given state set back.
+
+    Args:
+        frozen: as for `TrainingStep`.
+        state: arrays, besides, that are to be what they were.
+    """
+
+    def __init__(self, frozen: Collection[int] = (), state: Arrays = ()) -> None:
+        super().__init__(frozen)
+        self._before = [(array, array.copy()) for array in state]
+        self._counted: list[tuple[np.ndarray, int]] = []
+        self._listening = listening(self._hear)
+
+    def _hear(self, call: Call) -> None:
+        if call.name == "advance" and call.outputs[0] is not None:
+            self._counted.append((call.outputs[0], call.attributes["by"]))
+
+    def __enter__(self) -> Rehearsal:
+        super().__enter__()
+        self._listening.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.pending = []
+        self._listening.__exit__(*exception)
+        super().__exit__(*exception)
+        for counter, by in self._counted:
+            counter[-1] -= counter.dtype.type(by)
+        for array, values in self._before:
+            array[...] = values
 
 
 def write(kernel: str, outputs: Arrays, inputs: Arrays, **attributes: Any) -> None:

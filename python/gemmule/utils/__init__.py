@@ -7,13 +7,26 @@ from gemmule.random import set_random_seed
 from gemmule.session import clear_session
 from gemmule.utils.numerical import to_categorical
 
-_HOME = {"plot_feature_maps": "plots", "plot_filters": "plots", "plot_model": "model_plot"}
+_HOME = {
+    "check_gradients": "gradient_check",
+    "plot_feature_maps": "plots",
+    "plot_filters": "plots",
+    "plot_model": "model_plot",
+}
 
-__all__ = ["clear_session", "plot_feature_maps", "plot_filters", "plot_model", "set_random_seed", "to_categorical"]
+__all__ = [
+    "check_gradients",
+    "clear_session",
+    "plot_feature_maps",
+    "plot_filters",
+    "plot_model",
+    "set_random_seed",
+    "to_categorical",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what draws on first use: it stands on layers and models, which stand on this package."""
+    """Imports what draws or checks models on first use: it stands on layers and models, which stand on this package."""
     if name in _HOME:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Known: {', '.join(__all__)}.")
