@@ -98,6 +98,35 @@ class Scratch {
   int64_t size_ = 0;
 };
 
+// Where the threads of a team run. Systems may wake two of them on one core and leave them there while another core
+// idles: they alternate, neither ever waits long enough to be moved, and every barrier costs a time slice. The one that
+// comes second moves away.
+class Places {
+ public:
+  void enter(int team) {
+#if defined(__linux__)
+    const int cpu = sched_getcpu();
+    if (cpu < 0 || cpu >= CPU_SETSIZE) return;
+    if (!taken_[cpu].exchange(true, std::memory_order_relaxed)) return;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || CPU_COUNT(&allowed) < team) return;
+    cpu_set_t free = allowed;
+    for (int i = 0; i < CPU_SETSIZE; ++i)
+      if (taken_[i].load(std::memory_order_relaxed)) CPU_CLR(i, &free);
+    if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof(free), &free) != 0) return;
+    sched_setaffinity(0, sizeof(allowed), &allowed);  // only to move, not to stay
+    if (const int now = sched_getcpu(); now >= 0) taken_[now].store(true, std::memory_order_relaxed);
+#else
+    static_cast<void>(team);
+#endif
+  }
+
+ private:
+#if defined(__linux__)
+  std::atomic<bool> taken_[CPU_SETSIZE] = {};
+#endif
+};
+
 thread_local Scratch scratch;
 
 constexpr int kSpins = 4000;  // some 50 microseconds
@@ -131,9 +160,11 @@ const char* threading_layer() {
 void run_team(int threads, const std::function<void(int, int)>& body) {
 #ifdef _OPENMP
   if (threads > 1 && !forked) {
+    Places places;
 #pragma omp parallel num_threads(threads)
     {
       FlushDenormals mode;
+      places.enter(omp_get_num_threads());
       body(omp_get_thread_num(), omp_get_num_threads());
     }
     return;
