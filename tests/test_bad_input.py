@@ -151,9 +151,10 @@ CASES = {
         'The loss "sparse_categorical_crossentropy" needs targets. Pass them as the second argument: fit(x, y).',
     ),
     "a regularizer": (
-        lambda: gm.layers.Dense(3, kernel_regularizer="l2"),
-        NotImplementedError,
-        "Dense(kernel_regularizer=...) is not supported yet. Leave it at its default.",
+        lambda: gm.layers.Dense(3, kernel_regularizer="l3"),
+        ValueError,
+        "dense (layer \"dense\"): unknown regularizer 'l3'. Known: l1, l1_l2, "
+        "l1l2, l2, orthogonal, orthogonal_regularizer.",
     ),
 }
 

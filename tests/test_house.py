@@ -129,6 +129,7 @@ STOREYS = [
     {"autograd", "deferral", "fusion", "plan", "recording", "session"},
     {"ops"},
     {
+        "catalog",
         "constraints",
         "initializers",
         "regularizers",

@@ -8,6 +8,7 @@ from gemmule import (
     applications,
     callbacks,
     config,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -17,6 +18,7 @@ from gemmule import (
     ops,
     optimizers,
     random,
+    regularizers,
     utils,
 )
 from gemmule._version import __version__
@@ -40,6 +42,7 @@ __all__ = [
     "applications",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "initializers",
     "layers",
@@ -50,6 +53,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "set_num_threads",
     "show_config",
     "use_backend",

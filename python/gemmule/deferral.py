@@ -32,6 +32,7 @@ class TrainingStep:
     Args:
         frozen: layers, by `id`, that were not trainable when the model was compiled.
         check: ends the step when one of the given gradients is not finite.
+        trained: variables, by `id`, that were trainable then; `None` for those that are now.
 
     Example:
         >>> with TrainingStep():
@@ -39,8 +40,13 @@ class TrainingStep:
         ...     optimizer.apply_gradients(...)  # and are written here
     """
 
-    def __init__(self, frozen: Collection[int] = (), check: Callable[[Arrays], None] | None = None) -> None:
-        self.frozen, self.check = frozen, check
+    def __init__(
+        self,
+        frozen: Collection[int] = (),
+        check: Callable[[Arrays], None] | None = None,
+        trained: Collection[int] | None = None,
+    ) -> None:
+        self.frozen, self.check, self.trained = frozen, check, trained
         self.pending: list[tuple[str, Arrays, Arrays, dict[str, Any]]] = []
         self._around: TrainingStep | None = None
 
@@ -126,3 +132,8 @@ def is_frozen(layer: Any) -> bool:
     """Whether a layer is to behave as in inference: as `compile` found it in a training step, else as it is now."""
     step = _local.step
     return not layer.trainable if step is None else id(layer) in step.frozen
+
+
+def trained() -> Collection[int] | None:
+    """The variables that the training step this thread is in updates, by `id`; `None` where it is in none."""
+    return None if _local.step is None else _local.step.trained

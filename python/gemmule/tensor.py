@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemmule import naming
+from gemmule import mutation, naming
 from gemmule.backend import execute
 from gemmule.errors import describe, received
 from gemmule.memory import persistent
@@ -161,7 +161,7 @@ class Variable(Tensor):
         array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("_layout_owner", "changes", "constraint", "name", "path", "regularizer", "trainable")
+    __slots__ = ("_layout_owner", "_regularizer", "changes", "constraint", "name", "path", "trainable")
 
     def __init__(
         self,
@@ -179,13 +179,24 @@ class Variable(Tensor):
         self.path = self.name
         self.changes = 0  # how often Python changed it: a tape that recorded an older value has to notice
         self.constraint: Any = None  # what optimizers hold it to after each step
-        self.regularizer: Any = None  # what it adds to the loss of a model
+        self._regularizer: Any = None
         self._layout_owner: object | None = None  # the packed run this variable lies in, once a model trained
 
     @property
     def value(self) -> Tensor:
         """The variable as Keras's `variable.value`."""
         return self
+
+    @property
+    def regularizer(self) -> Any:
+        """What it adds to the loss of a model that trains it: a function of the variable, or `None`."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        if value is not self._regularizer:
+            self._regularizer = value
+            mutation.count_change()
 
     def assign(self, value: Any) -> Variable:
         """Replaces the values, in place. Inside a recorded step it is recorded, too.

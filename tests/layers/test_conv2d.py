@@ -68,8 +68,6 @@ def case(name: str, call: Callable[[], object], message: str, error: type[Except
              'conv2d (layer "c"): the kernel reaches over 9x9 positions, but the input has only 8x7. '
              'Use padding="same", a smaller kernel or fewer layers that shrink the input. '
              "Received: input.shape=(None, 8, 7, 3)."),
-        case("regularizer", lambda: Conv2D(4, 3, kernel_regularizer="l2"),
-             "Conv2D(kernel_regularizer=...) is not supported yet. Leave it at its default.", NotImplementedError),
         case("unknown-argument", lambda: Conv2D(4, kernel_siz=3, kernel_size=3),
              None, TypeError),
     ],

@@ -239,12 +239,6 @@ MESSAGES = [
      'dense (layer "dense"): units must be a positive integer, the number of outputs. Received: units=2.5.'),
     (lambda: Dropout(-0.1), ValueError,
      'dropout (layer "dropout"): rate must be a number from 0 to 1. Received: rate=-0.1.'),
-    (lambda: Dense(3, kernel_regularizer="l2"), NotImplementedError,
-     "Dense(kernel_regularizer=...) is not supported yet. Leave it at its default."),
-    (lambda: Dense(3, bias_constraint="non_neg"), NotImplementedError,
-     "Dense(bias_constraint=...) is not supported yet. Leave it at its default."),
-    (lambda: Dense(3, activity_regularizer="l2"), NotImplementedError,
-     "The argument activity_regularizer is not supported yet. Leave it at its default."),
     (lambda: Activation("rellu"), ValueError,
      "activation (layer \"activation\"): unknown activation 'rellu'. Did you mean 'relu' or 'relu6' or 'elu'? Known: "
      "celu, elu, exponential, gelu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, "

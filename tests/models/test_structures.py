@@ -489,7 +489,8 @@ BAD = {
     "no loss at all": (
         {"loss": {"price": None}},
         {},
-        "The model was compiled without a loss. Call compile(loss=...), or override compute_loss.",
+        "The model was compiled without a loss. Call compile(loss=...), override compute_loss, or call "
+        "self.add_loss(...) in a layer.",
     ),
 }
 

@@ -48,7 +48,7 @@ class _Filters(Convolution):
         check_groups(self._op, self.groups, input_shape, self.filters)
         self._windows(input_shape)
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(shape, name="kernel", **self._rules_of("kernel"))
         self._add_bias(self.filters)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -76,11 +76,11 @@ class Conv1D(_Filters):
         use_bias: whether there is a bias.
         kernel_initializer: how the kernel begins; PyTorch draws from ±1/sqrt(fan_in), and the bias too.
         bias_initializer: how the bias begins.
-        kernel_regularizer: not supported yet.
-        bias_regularizer: not supported yet.
-        activity_regularizer: not supported yet.
-        kernel_constraint: not supported yet.
-        bias_constraint: not supported yet.
+        kernel_regularizer: what the kernel adds to the loss; see `gemmule.regularizers`.
+        bias_regularizer: what the bias adds to the loss; see `gemmule.regularizers`.
+        activity_regularizer: what the outputs add to the loss, divided by the size of the batch.
+        kernel_constraint: what the kernel must satisfy after each update; see `gemmule.constraints`.
+        bias_constraint: what the bias must satisfy after each update; see `gemmule.constraints`.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
     Input shape:
@@ -118,11 +118,11 @@ class Conv2D(_Filters):
         use_bias: whether there is a bias.
         kernel_initializer: how the kernel begins; PyTorch draws from ±1/sqrt(fan_in), and the bias too.
         bias_initializer: how the bias begins.
-        kernel_regularizer: not supported yet.
-        bias_regularizer: not supported yet.
-        activity_regularizer: not supported yet.
-        kernel_constraint: not supported yet.
-        bias_constraint: not supported yet.
+        kernel_regularizer: what the kernel adds to the loss; see `gemmule.regularizers`.
+        bias_regularizer: what the bias adds to the loss; see `gemmule.regularizers`.
+        activity_regularizer: what the outputs add to the loss, divided by the size of the batch.
+        kernel_constraint: what the kernel must satisfy after each update; see `gemmule.constraints`.
+        bias_constraint: what the bias must satisfy after each update; see `gemmule.constraints`.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
     Input shape:
@@ -161,11 +161,11 @@ class Conv2DTranspose(Convolution):
         use_bias: whether there is a bias.
         kernel_initializer: how the kernel begins, of shape `(height, width, filters, channels)`.
         bias_initializer: how the bias begins.
-        kernel_regularizer: not supported yet.
-        bias_regularizer: not supported yet.
-        activity_regularizer: not supported yet.
-        kernel_constraint: not supported yet.
-        bias_constraint: not supported yet.
+        kernel_regularizer: what the kernel adds to the loss; see `gemmule.regularizers`.
+        bias_regularizer: what the bias adds to the loss; see `gemmule.regularizers`.
+        activity_regularizer: what the outputs add to the loss, divided by the size of the batch.
+        kernel_constraint: what the kernel must satisfy after each update; see `gemmule.constraints`.
+        bias_constraint: what the bias must satisfy after each update; see `gemmule.constraints`.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
     Input shape:
@@ -221,9 +221,8 @@ class Conv2DTranspose(Convolution):
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
-        self.kernel = self.add_weight(
-            (*self.kernel_size, self.filters, channels), self.kernel_initializer, name="kernel"
-        )
+        shape = (*self.kernel_size, self.filters, channels)
+        self.kernel = self.add_weight(shape, name="kernel", **self._rules_of("kernel"))
         self._add_bias(self.filters)
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gemmule import activations, initializers
+from gemmule import activations
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
+from gemmule.layers.rules import pop_rules
 from gemmule.layers.structure import Shape
 from gemmule.ops.convolution import PADDINGS_1D
 from gemmule.ops.dense import FUSED
@@ -45,8 +46,8 @@ class Convolution(Layer):
         dilation_rate: distance of neighbouring taps.
         activation: name or function; `None` for none.
         use_bias: whether there is a bias.
-        **more: what the layer counts; how each of its kernels and the bias begin, their regularizers and constraints
-            (not supported yet); and the arguments of every layer.
+        **more: what the layer counts; initializers, regularizers and constraints of each of its kernels and of the
+            bias; and the arguments of every layer.
     """
 
     _wants_floats = True
@@ -56,8 +57,6 @@ class Convolution(Layer):
     _kernels: tuple[str, ...] = ("kernel",)
     _counts: tuple[str, ...] = ("filters",)  # arguments that are positive integers
     filters: int
-    kernel_initializer: Any
-    bias_initializer: Any
 
     def __init__(
         self,
@@ -71,9 +70,7 @@ class Convolution(Layer):
         use_bias: bool,
         **more: Any,
     ) -> None:
-        rules = [f"{weight}_{rule}" for rule in ("regularizer", "constraint") for weight in (*self._kernels, "bias")]
-        self._check_supported({name: more.pop(name) for name in rules})
-        initial = {name: more.pop(name) for name in self._initializers()}
+        rules = pop_rules(more, *self._weights())
         counts = {name: more.pop(name) for name in self._counts}
         super().__init__(**more)
         op, rank = self._op, self._rank
@@ -90,11 +87,10 @@ class Convolution(Layer):
         self.data_format = "channels_last"
         self.activation = self._find(activations.get, activation)
         self.use_bias = bool(use_bias)
-        for name, initializer in initial.items():
-            setattr(self, name, self._find(initializers.get, initializer))
+        self._keep_rules(rules)
 
-    def _initializers(self) -> list[str]:
-        return [f"{weight}_initializer" for weight in (*self._kernels, "bias")]
+    def _weights(self) -> tuple[str, ...]:
+        return (*self._kernels, "bias")
 
     def _channels(self, input_shape: Shape) -> int:
         """Channels of the input, whose shape is checked."""
@@ -114,7 +110,7 @@ class Convolution(Layer):
         return windows_shape(lengths, windows, self.strides, self.padding)
 
     def _add_bias(self, filters: int) -> None:
-        self.bias = self.add_weight((filters,), self.bias_initializer, name="bias") if self.use_bias else None
+        self.bias = self.add_weight((filters,), name="bias", **self._rules_of("bias")) if self.use_bias else None
 
     def _activated(self, op: Callable[..., Tensor], inputs: Tensor, *weights: Tensor, **arguments: Any) -> Tensor:
         """The op with this layer's geometry, and its activation fused where that is possible."""
@@ -132,5 +128,5 @@ class Convolution(Layer):
     def get_config(self) -> dict[str, Any]:
         names = (*self._counts, "kernel_size", "strides", "padding", "data_format", "dilation_rate", "use_bias")
         config = {name: getattr(self, name) for name in names}
-        config |= {name: initializers.serialize(getattr(self, name)) for name in self._initializers()}
+        config |= self._rules_config(*self._weights())
         return super().get_config() | config | {"activation": activations.serialize(self.activation)}

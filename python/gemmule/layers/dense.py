@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gemmule import activations, initializers, ops
+from gemmule import activations, ops
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import Shape
+from gemmule.layers.rules import pop_rules
+from gemmule.layers.structure import Shape, arguments_of
 from gemmule.ops.dense import FUSED
 from gemmule.scope import where
 from gemmule.tensor import Tensor
@@ -29,11 +30,11 @@ class Dense(Layer):
         kernel_initializer: how the kernel begins. Keras's default `"glorot_uniform"` draws from
             ±sqrt(6 / (features + units)); PyTorch's `Linear` draws kernel and bias from ±1/sqrt(features).
         bias_initializer: how the bias begins.
-        kernel_regularizer: not supported yet.
-        bias_regularizer: not supported yet.
-        activity_regularizer: not supported yet.
-        kernel_constraint: not supported yet.
-        bias_constraint: not supported yet.
+        kernel_regularizer: what the kernel adds to the loss: a name such as `"l2"`, an object or a function.
+        bias_regularizer: likewise for the bias.
+        activity_regularizer: likewise for the outputs, divided by the size of the batch.
+        kernel_constraint: what the kernel must satisfy after each update: a name, an object or a function.
+        bias_constraint: likewise for the bias.
         lora_rank: not supported yet.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
@@ -69,15 +70,10 @@ class Dense(Layer):
         lora_rank: int | None = None,
         **kwargs: Any,
     ) -> None:
-        unsupported = {
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-            "lora_rank": lora_rank,
-        }
-        self._check_supported(unsupported)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        arguments = arguments_of(locals(), "units", "activation", "use_bias", "lora_rank")
+        rules = pop_rules(arguments, "kernel", "bias")
+        self._check_supported({"lora_rank": lora_rank})
+        super().__init__(**arguments)
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
             raise ValueError(
                 f"{self._where()}: units must be a positive integer, the number of outputs.{received(units=units)}"
@@ -85,13 +81,12 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = self._find(activations.get, activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = self._find(initializers.get, kernel_initializer)
-        self.bias_initializer = self._find(initializers.get, bias_initializer)
+        self._keep_rules(rules)
 
     def build(self, input_shape: Shape) -> None:
         features = self._features(input_shape)
-        self.kernel = self.add_weight((features, self.units), self.kernel_initializer, name="kernel")
-        self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias") if self.use_bias else None
+        self.kernel = self.add_weight((features, self.units), name="kernel", **self._rules_of("kernel"))
+        self.bias = self.add_weight((self.units,), name="bias", **self._rules_of("bias")) if self.use_bias else None
 
     def _features(self, input_shape: Shape) -> int:
         if len(input_shape) < 2:
@@ -131,10 +126,9 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
+        config = {
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
         }
+        return super().get_config() | config | self._rules_config("kernel", "bias")

@@ -24,11 +24,11 @@ class DepthwiseConv2D(Convolution):
         use_bias: whether there is a bias.
         depthwise_initializer: how the kernel begins, of shape `(height, width, channels, depth_multiplier)`.
         bias_initializer: how the bias begins.
-        depthwise_regularizer: not supported yet.
-        bias_regularizer: not supported yet.
-        activity_regularizer: not supported yet.
-        depthwise_constraint: not supported yet.
-        bias_constraint: not supported yet.
+        depthwise_regularizer: what the depthwise kernel adds to the loss; see `gemmule.regularizers`.
+        bias_regularizer: what the bias adds to the loss; see `gemmule.regularizers`.
+        activity_regularizer: what the outputs add to the loss, divided by the size of the batch.
+        depthwise_constraint: what the depthwise kernel must satisfy after each update; see `gemmule.constraints`.
+        bias_constraint: what the bias must satisfy after each update; see `gemmule.constraints`.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
     Input shape:
@@ -51,7 +51,6 @@ class DepthwiseConv2D(Convolution):
     _kernels = ("depthwise",)
     _counts = ("depth_multiplier",)
     depth_multiplier: int
-    depthwise_initializer: Any
 
     def __init__(
         self,
@@ -78,7 +77,7 @@ class DepthwiseConv2D(Convolution):
         channels = self._channels(input_shape)
         self._windows(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.kernel = self.add_weight(shape, self.depthwise_initializer, name="kernel")
+        self.kernel = self.add_weight(shape, name="kernel", **self._rules_of("depthwise"))
         self._add_bias(channels * self.depth_multiplier)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -108,13 +107,13 @@ class SeparableConv2D(Convolution):
         depthwise_initializer: how the depthwise kernel begins, `(height, width, channels, depth_multiplier)`.
         pointwise_initializer: how the pointwise kernel begins, `(1, 1, channels · depth_multiplier, filters)`.
         bias_initializer: how the bias begins.
-        depthwise_regularizer: not supported yet.
-        pointwise_regularizer: not supported yet.
-        bias_regularizer: not supported yet.
-        activity_regularizer: not supported yet.
-        depthwise_constraint: not supported yet.
-        pointwise_constraint: not supported yet.
-        bias_constraint: not supported yet.
+        depthwise_regularizer: what the depthwise kernel adds to the loss; see `gemmule.regularizers`.
+        pointwise_regularizer: what the pointwise kernel adds to the loss; see `gemmule.regularizers`.
+        bias_regularizer: what the bias adds to the loss; see `gemmule.regularizers`.
+        activity_regularizer: what the outputs add to the loss, divided by the size of the batch.
+        depthwise_constraint: what the depthwise kernel must satisfy after each update; see `gemmule.constraints`.
+        pointwise_constraint: what the pointwise kernel must satisfy after each update; see `gemmule.constraints`.
+        bias_constraint: what the bias must satisfy after each update; see `gemmule.constraints`.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
     Input shape:
@@ -139,8 +138,6 @@ class SeparableConv2D(Convolution):
     _kernels = ("depthwise", "pointwise")
     _counts = ("filters", "depth_multiplier")
     depth_multiplier: int
-    depthwise_initializer: Any
-    pointwise_initializer: Any
 
     def __init__(
         self,
@@ -172,8 +169,8 @@ class SeparableConv2D(Convolution):
         self._windows(input_shape)
         depthwise = (*self.kernel_size, channels, self.depth_multiplier)
         pointwise = (1, 1, channels * self.depth_multiplier, self.filters)
-        self.depthwise_kernel = self.add_weight(depthwise, self.depthwise_initializer, name="depthwise_kernel")
-        self.pointwise_kernel = self.add_weight(pointwise, self.pointwise_initializer, name="pointwise_kernel")
+        self.depthwise_kernel = self.add_weight(depthwise, name="depthwise_kernel", **self._rules_of("depthwise"))
+        self.pointwise_kernel = self.add_weight(pointwise, name="pointwise_kernel", **self._rules_of("pointwise"))
         self._add_bias(self.filters)
 
     def call(self, inputs: Tensor) -> Tensor:

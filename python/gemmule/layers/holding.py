@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemmule import initializers, mutation, naming
+from gemmule import constraints, initializers, mutation, naming, regularizers
 from gemmule.config import FLOATS, standardize_dtype
 from gemmule.errors import not_yet, received
 from gemmule.layers.structure import attributes_of, count_elements, distinct, unique
@@ -23,6 +23,7 @@ class _Calls(threading.local):
 
     training: bool | None = None
     depth = 0
+    keeps_losses = True
 
 
 calls = _Calls()
@@ -64,7 +65,7 @@ class Holder:
         return f'{naming.snake_case(type(self).__name__)} (layer "{self.name}")'
 
     def _find(self, get: Callable[[Any], Any], identifier: Any) -> Any:
-        """What `activations.get` or `initializers.get` finds; their errors then name this layer."""
+        """What `activations.get`, `initializers.get` and the like find; their errors then name this layer."""
         try:
             return get(identifier)
         except (TypeError, ValueError) as error:
@@ -91,8 +92,8 @@ class Holder:
             dtype: its type, the layer's by default.
             trainable: whether it is trained.
             autocast: accepted for Keras's sake; variables have the type of the computation anyway.
-            regularizer: not supported yet.
-            constraint: not supported yet.
+            regularizer: what it adds to the loss: name, object or function of it.
+            constraint: what optimizers hold it to after each step: name, object or function of it.
             aggregation: only `"none"`.
             name: its name, `"kernel"` for example.
 
@@ -100,8 +101,8 @@ class Holder:
             RuntimeError: if the layer is already built.
         """
         self._check_initialized()
-        if regularizer is not None or constraint is not None or aggregation != "none":
-            raise not_yet("add_weight(regularizer=..., constraint=..., aggregation=...)")
+        if aggregation != "none":
+            raise not_yet(f"add_weight(aggregation={aggregation!r})")
         if self._built and not self._building:
             raise self._too_late(f"weight {name!r}" if name else "a weight")
         shape = () if shape is None else tuple(int(d) for d in ((shape,) if isinstance(shape, int) else shape))
@@ -111,6 +112,8 @@ class Holder:
         values = values.array if isinstance(values, Tensor) else values
         variable = Variable(values, shape=shape, dtype=dtype, trainable=trainable, name=name or "weight")
         variable.path = f"{self.name}/{variable.name}"
+        variable._regularizer = self._find(regularizers.get, regularizer)
+        variable.constraint = self._find(constraints.get, constraint)
         if trainable and not self._trainable:
             variable.trainable = False
             self._frozen.append(variable)
@@ -188,6 +191,8 @@ class Holder:
             layer._set_variables(value)
 
     def _set_variables(self, value: bool) -> None:
+        if any(variable.regularizer is not None for _, variable in self._own_variables()):
+            mutation.count_change()  # recorded steps that add its penalty
         if value:
             for variable in self._frozen:
                 variable.trainable = True

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gemmule import naming
+from gemmule import naming, regularizers
 from gemmule.config import FLOATS, floatx, standardize_dtype
 from gemmule.errors import did_you_mean, not_yet, received
-from gemmule.layers.holding import Holder, calls
+from gemmule.layers.holding import calls
 from gemmule.layers.node import call_symbolically, infer_outputs
+from gemmule.layers.rules import Ruled, without_losses
 from gemmule.layers.structure import (
     Shape,
     batch_shapes,
@@ -29,14 +30,14 @@ from gemmule.symbolic import Node, find, is_symbolic
 from gemmule.tensor import Tensor
 
 
-class Layer(Holder):
+class Layer(Ruled):
     """The building block of models: a function of tensors with weights of its own.
 
     A subclass creates its weights in `build`, which runs once, when the shape of the input is known, and computes in
     `call` with `gm.ops`. Layers and variables set as attributes, alone or in lists and dicts, belong to it.
 
     Args:
-        activity_regularizer: not supported yet.
+        activity_regularizer: what the outputs of each call add to the loss, divided by the size of the batch.
         trainable: whether the weights are trained.
         dtype: `"float32"` or `"float64"`; `gm.config.floatx()` by default.
         autocast: whether floating inputs are converted to `dtype`.
@@ -83,8 +84,6 @@ class Layer(Holder):
     ) -> None:
         if unknown:
             self._refuse(unknown)
-        if activity_regularizer is not None:
-            raise not_yet("The argument activity_regularizer")
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"The name of a layer is a string without slashes.{received(name=name)}")
         self._given_name = name
@@ -94,12 +93,13 @@ class Layer(Holder):
         self._trainable = bool(trainable)
         self._autocast = bool(autocast)
         self._input_shape_arg = _example_shape(input_shape, input_dim)
-        self._own_weights, self._frozen = [], []
+        self._own_weights, self._frozen, self._call_losses = [], [], []
         self._nodes: list[Node] = []  # its calls on symbolic tensors
         self._built, self._building = False, 0
         self._build_shape: Any = None
         self._input_shape: Any = None
         self._output_shape: Any = None
+        self.activity_regularizer = self._find(regularizers.get, activity_regularizer)
 
     def _refuse(self, unknown: dict[str, Any]) -> None:
         known = set(inspect.signature(type(self).__init__).parameters) | set(inspect.signature(Layer).parameters)
@@ -137,7 +137,7 @@ class Layer(Holder):
             input_shape: shape with `None` for the batch.
         """
         zeros = map_shapes(self._zeros, standardize_shape(input_shape))
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), without_losses():
             return batch_shapes(self(zeros, training=False))
 
     def _knows_output_shape(self) -> bool:
@@ -154,7 +154,10 @@ class Layer(Holder):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again; subclasses add theirs."""
-        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -182,6 +185,8 @@ class Layer(Holder):
         outer = calls.training
         resolved = bool(outer if training is None else training)
         calls.training = resolved
+        if not calls.depth and calls.keeps_losses:
+            self._clear_losses()
         calls.depth += 1
         try:
             with layer_scope(self._name):
@@ -198,6 +203,8 @@ class Layer(Holder):
                 if position is not None:
                     kwargs["training"] = resolved
                 outputs = self.call(*args, **kwargs)
+                if self.activity_regularizer is not None:
+                    self._add_activity_losses(outputs)
         finally:
             calls.training = outer
             calls.depth -= 1

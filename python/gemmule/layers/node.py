@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gemmule.layers.rules import without_losses
 from gemmule.layers.structure import map_shapes, map_tensors
 from gemmule.scope import layer_scope
 from gemmule.symbolic import Node, Shape, SymbolicTensor, find, probe, refuse_variables
@@ -51,7 +52,8 @@ def infer_outputs(layer: Layer, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     if known and len(args) == 1 and not find(kwargs) and _has_rule(layer) and _is_floating(layer, inputs):
         outputs = map_shapes(lambda shape: SymbolicTensor(shape, layer.dtype), layer.compute_output_shape(shapes))
     else:
-        outputs = probe(layer, args, {**kwargs, "training": False})
+        with without_losses():
+            outputs = probe(layer, args, {**kwargs, "training": False})
     if layer._output_shape is None or not layer._built:
         layer._built = True
         layer._input_shape, layer._output_shape = shapes, map_tensors(_shape_of, outputs)

@@ -10,6 +10,7 @@ import numpy as np
 from gemmule import deferral, initializers, ops
 from gemmule.errors import not_yet, received
 from gemmule.layers.layer import Layer
+from gemmule.layers.rules import pop_rules
 from gemmule.layers.structure import Shape, arguments_of
 from gemmule.naming import snake_case
 from gemmule.scope import where
@@ -20,7 +21,7 @@ class _Normalization(Layer):
     """What normalizing layers share: a factor gamma and a summand beta for each channel, and an epsilon."""
 
     _wants_floats = True
-    _refused: tuple[str, ...] = ("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint")
+    _refused: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -28,16 +29,14 @@ class _Normalization(Layer):
         epsilon: float,
         center: bool,
         scale: bool,
-        beta_initializer: Any,
-        gamma_initializer: Any,
         **more: Any,
     ) -> None:
         self._check_supported({name: more.pop(name) for name in self._refused})
+        rules = pop_rules(more, "beta", "gamma")
         super().__init__(**more)
         self.epsilon = self._number("epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = self._find(initializers.get, beta_initializer)
-        self.gamma_initializer = self._find(initializers.get, gamma_initializer)
+        self._keep_rules(rules)
 
     def _number(self, name: str, value: Any, most: float = float("inf")) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= most:
@@ -58,8 +57,8 @@ class _Normalization(Layer):
         return int(axis) % rank, length
 
     def _add_parameters(self, shape: tuple[int, ...]) -> None:
-        self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma") if self.scale else None
-        self.beta = self.add_weight(shape, self.beta_initializer, name="beta") if self.center else None
+        self.gamma = self.add_weight(shape, name="gamma", **self._rules_of("gamma")) if self.scale else None
+        self.beta = self.add_weight(shape, name="beta", **self._rules_of("beta")) if self.center else None
 
     def _check_shape(self, inputs: Tensor, axes: Sequence[int], shape: tuple[int, ...]) -> None:
         rank = inputs.ndim
@@ -74,13 +73,8 @@ class _Normalization(Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-        }
+        config = {"epsilon": self.epsilon, "center": self.center, "scale": self.scale}
+        return super().get_config() | config | self._rules_config("beta", "gamma")
 
 
 class BatchNormalization(_Normalization):
@@ -102,10 +96,10 @@ class BatchNormalization(_Normalization):
         gamma_initializer: how gamma begins.
         moving_mean_initializer: how the moving mean begins.
         moving_variance_initializer: how the moving variance begins.
-        beta_regularizer: not supported yet.
-        gamma_regularizer: not supported yet.
-        beta_constraint: not supported yet.
-        gamma_constraint: not supported yet.
+        beta_regularizer: what beta adds to the loss; see `gemmule.regularizers`.
+        gamma_regularizer: what gamma adds to the loss; see `gemmule.regularizers`.
+        beta_constraint: what beta must satisfy after each update; see `gemmule.constraints`.
+        gamma_constraint: what gamma must satisfy after each update; see `gemmule.constraints`.
         renorm: not supported yet.
         renorm_clipping: not supported yet.
         renorm_momentum: only 0.99; it belongs to `renorm`.
@@ -131,7 +125,7 @@ class BatchNormalization(_Normalization):
     Shift", 2015.
     """
 
-    _refused = (*_Normalization._refused, "renorm", "renorm_clipping", "renorm_momentum", "synchronized")
+    _refused = ("renorm", "renorm_clipping", "renorm_momentum", "synchronized")
 
     def __init__(
         self,
@@ -204,10 +198,10 @@ class LayerNormalization(_Normalization):
         scale: whether there is a gamma.
         beta_initializer: how beta begins.
         gamma_initializer: how gamma begins.
-        beta_regularizer: not supported yet.
-        gamma_regularizer: not supported yet.
-        beta_constraint: not supported yet.
-        gamma_constraint: not supported yet.
+        beta_regularizer: what beta adds to the loss; see `gemmule.regularizers`.
+        gamma_regularizer: what gamma adds to the loss; see `gemmule.regularizers`.
+        beta_constraint: what beta must satisfy after each update; see `gemmule.constraints`.
+        gamma_constraint: what gamma must satisfy after each update; see `gemmule.constraints`.
         rms_scaling: not supported yet.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
@@ -225,7 +219,7 @@ class LayerNormalization(_Normalization):
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
 
-    _refused = (*_Normalization._refused, "rms_scaling")
+    _refused = ("rms_scaling",)
 
     def __init__(
         self,
@@ -272,10 +266,10 @@ class GroupNormalization(_Normalization):
         scale: whether there is a gamma.
         beta_initializer: how beta begins.
         gamma_initializer: how gamma begins.
-        beta_regularizer: not supported yet.
-        gamma_regularizer: not supported yet.
-        beta_constraint: not supported yet.
-        gamma_constraint: not supported yet.
+        beta_regularizer: what beta adds to the loss; see `gemmule.regularizers`.
+        gamma_regularizer: what gamma adds to the loss; see `gemmule.regularizers`.
+        beta_constraint: what beta must satisfy after each update; see `gemmule.constraints`.
+        gamma_constraint: what gamma must satisfy after each update; see `gemmule.constraints`.
         **kwargs: `name`, `dtype`, `trainable`, `input_shape`.
 
     Output shape:

@@ -229,7 +229,7 @@ class Compiled:
 
     def training_step(self) -> TrainingStep:
         """The context of one training step: writes to state wait for its update, frozen layers are as `compile` saw."""
-        return TrainingStep(self._frozen or {}, self._check_gradients)
+        return TrainingStep(self._frozen or {}, self._check_gradients, frozenset(map(id, self.trainable or ())))
 
     def _check_gradients(self, gradients: Sequence[np.ndarray]) -> None:
         """The same check for a `train_step` that hands its gradients to the optimizer itself."""

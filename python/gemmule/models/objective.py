@@ -131,8 +131,8 @@ class Objective(Watched):
 
     # ---- Computing -----------------------------------------------------------------------------------------------
 
-    def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
-        """The sum of `weight * loss` over the outputs of one batch.
+    def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> Tensor | None:
+        """The sum of `weight * loss` over the outputs of one batch; `None` if no output has a loss.
 
         Args:
             y: targets; a list or dict of them for several outputs.
@@ -155,8 +155,6 @@ class Objective(Watched):
             self._values.append((part, value))
             value = value if part.weight is None else ops.multiply(value, part.weight)
             total = value if total is None else ops.add(total, value)
-        if total is None:
-            raise ValueError("The model was compiled without a loss. Call compile(loss=...), or override compute_loss.")
         return total
 
     def arrange(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list[Any], list[Any], list[Any]]:

@@ -12,6 +12,7 @@ from gemmule.backend import backend, execute
 from gemmule.data import adapter
 from gemmule.data.nested import ONE, Form, check_inputs, put_together, take_apart
 from gemmule.errors import received
+from gemmule.layers.rules import without_losses
 from gemmule.plan import StepFunction
 from gemmule.store import generation, renew_after_fork
 from gemmule.tensor import Tensor
@@ -45,7 +46,8 @@ class _BatchForm:
 
     def _body(self, feeds: dict[str, np.ndarray]) -> None:
         inputs = [Tensor(feeds[name]) for name in self._names]
-        self._result, leaves = take_apart(self._model(put_together(self._form, inputs), training=False))
+        with without_losses():
+            self._result, leaves = take_apart(self._model(put_together(self._form, inputs), training=False))
         self._outputs = [(leaf.shape, leaf.dtype) for leaf in leaves]
         for number, leaf in enumerate(leaves):
             feeds[f"out{number}"] = np.empty(leaf.shape, leaf.dtype)

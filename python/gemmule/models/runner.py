@@ -82,6 +82,7 @@ class EpochRunner:
             else:
                 logs = model.test_step(data)
             compiled.keep_logs(logs)
+            model._clear_losses()  # replays leave none
             execute("advance", [cursor], [], by=size)
 
         return body

@@ -13,6 +13,7 @@ from gemmule.callbacks import CallbackList
 from gemmule.data import adapter
 from gemmule.data.nested import ONE, Form, put_together
 from gemmule.errors import received
+from gemmule.layers.rules import total_loss
 from gemmule.models.compilation import Compilation
 from gemmule.models.loops import test_loop, train_loop
 from gemmule.models.outputs import Outputs
@@ -89,11 +90,23 @@ class Trainer(Compilation):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The scalar loss of one batch: Σ wᵢ lᵢ / N with the compiled loss, summed over the outputs."""
+        """The scalar loss of one batch: Σ wᵢ lᵢ / N with the compiled loss, summed over the outputs, plus `losses`.
+
+        Raises:
+            ValueError: if there is neither a compiled loss nor one of a layer.
+        """
         objective = self._require_compiled("compute_loss").objective
         if objective.outputs is None:
             objective.resolve(Outputs.of(y_pred, self.output_names))
-        return objective(y, y_pred, sample_weight)
+        value = objective(y, y_pred, sample_weight)
+        model = cast("Model", self)
+        total = total_loss(value, model.losses, model.dtype)
+        if total is None:
+            raise ValueError(
+                "The model was compiled without a loss. Call compile(loss=...), override compute_loss, or call "
+                "self.add_loss(...) in a layer."
+            )
+        return total
 
     def train_step(self, data: tuple[Any, ...]) -> Mapping[str, Any]:
         """One training step on one batch.
