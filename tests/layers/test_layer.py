@@ -299,8 +299,8 @@ def test_unknown_activations_and_initializers_name_the_layer(cls, arguments):
     )):  # fmt: skip
         make(*arguments, activation=3, name="mine")
     if cls != "Activation":
-        with pytest.raises(ValueError, match="^" + re.escape(f"{start}unknown initializer 'zero'. Did you mean ")):
-            make(*arguments, bias_initializer="zero", name="mine")
+        with pytest.raises(ValueError, match="^" + re.escape(f"{start}unknown initializer 'zeroo'. Did you mean ")):
+            make(*arguments, bias_initializer="zeroo", name="mine")
 
 
 WINDOWS = "strides padding data_format"
