@@ -19,6 +19,7 @@ from gemmule import (
     optimizers,
     random,
     regularizers,
+    saving,
     utils,
 )
 from gemmule._version import __version__
@@ -54,6 +55,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "set_num_threads",
     "show_config",
     "use_backend",

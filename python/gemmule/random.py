@@ -8,6 +8,7 @@ counted. No thread, batch split or machine speed enters, so a run repeats bit fo
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def restart_streams() -> None:
 
 def _session_seed() -> int:
     if not _Session.fixed:
-        _Session.seed = int.from_bytes(np.random.SeedSequence().generate_state(1).tobytes(), "little")
+        _Session.seed = int.from_bytes(os.urandom(4), "little")
         _Session.fixed = True
     return _Session.seed
 

@@ -146,8 +146,9 @@ class Variable(Tensor):
     """A tensor that can be changed in place and trained.
 
     Args:
-        initializer: values, or a function of `(shape, dtype)` that gives them.
-        shape: dimensions; needed when `initializer` is a function.
+        initializer: values, or a function of `(shape, dtype)` that gives them; `None` for zeros that take no memory
+            before something is written to them.
+        shape: dimensions; needed when `initializer` is `None` or a function.
         dtype: element type; by default `gm.config.floatx()` for functions and Python floats, else that of the values.
         trainable: whether tapes and optimizers see it.
         name: its name; `"variable"` with a number by default.
@@ -171,9 +172,12 @@ class Variable(Tensor):
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
-        values = _initial_values(initializer, shape, dtype)
-        super().__init__(persistent(values.shape, values.dtype))
-        self._array[...] = values
+        if initializer is None and shape is not None and dtype is not None:
+            super().__init__(persistent(shape, dtype))
+        else:
+            values = _initial_values(initializer, shape, dtype)
+            super().__init__(persistent(values.shape, values.dtype))
+            self._array[...] = values
         self.trainable = bool(trainable)
         self.name = name or naming.unique_name("variable")
         self.path = self.name

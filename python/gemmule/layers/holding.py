@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,15 +26,36 @@ class _Calls(threading.local):
     training: bool | None = None
     depth = 0
     keeps_losses = True
+    blank: int | None = None  # bytes of weights that may still be made without values, which a file will give
 
 
 calls = _Calls()
 
 
+@contextmanager
+def blank_weights(nbytes: int) -> Iterator[None]:
+    """Inside of the block, layers make their weights without drawing values: they will be read from a file.
+
+    Args:
+        nbytes: how many bytes they may take in all, so that a damaged file cannot ask for more than it holds.
+    """
+    before, calls.blank = calls.blank, nbytes
+    try:
+        yield
+    finally:
+        calls.blank = before
+
+
+def _take_blank(left: int, shape: tuple[int, ...], dtype: str) -> None:
+    calls.blank = left - math.prod(shape) * np.dtype(dtype).itemsize
+    if calls.blank < 0:
+        raise ValueError(f"the configuration asks for more weights than the file holds.{received(shape=shape)}")
+
+
 class Holder:
     """The half of `Layer` that looks after weights and sublayers; a base class for `Layer` alone."""
 
-    _untracked: frozenset[str] = frozenset({"_own_weights", "_frozen", "_nodes"})
+    _untracked: frozenset[str] = frozenset({"_own_weights", "_frozen", "_nodes", "_arguments"})
     _name: str
     _dtype: str
     _trainable: bool
@@ -108,8 +131,12 @@ class Holder:
         shape = () if shape is None else tuple(int(d) for d in ((shape,) if isinstance(shape, int) else shape))
         dtype = self.dtype if dtype is None else standardize_dtype(dtype)
         initializer = initializer or ("glorot_uniform" if dtype in FLOATS else "zeros")
-        values = self._find(initializers.get, initializer)(shape, dtype=dtype)
-        values = values.array if isinstance(values, Tensor) else values
+        if calls.blank is not None:
+            _take_blank(calls.blank, shape, dtype)
+            values = None
+        else:
+            values = self._find(initializers.get, initializer)(shape, dtype=dtype)
+            values = values.array if isinstance(values, Tensor) else values
         variable = Variable(values, shape=shape, dtype=dtype, trainable=trainable, name=name or "weight")
         variable.path = f"{self.name}/{variable.name}"
         variable._regularizer = self._find(regularizers.get, regularizer)

@@ -12,6 +12,7 @@ import numpy as np
 from gemmule import naming, regularizers
 from gemmule.config import FLOATS, floatx, standardize_dtype
 from gemmule.errors import did_you_mean, not_yet, received
+from gemmule.layers.arguments import make, needs_arguments, own_arguments
 from gemmule.layers.holding import calls
 from gemmule.layers.node import call_symbolically, infer_outputs
 from gemmule.layers.rules import Ruled, without_losses
@@ -69,6 +70,13 @@ class Layer(Ruled):
             cls._training_position = parameters.index("training") if "training" in parameters else None
         if "build" in cls.__dict__:
             cls.build = _counted_build(cls.__dict__["build"])  # type: ignore[method-assign]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remembers the arguments of a class that has no configuration of its own."""
+        layer = super().__new__(cls)
+        if needs_arguments(cls):
+            layer.__dict__["_arguments"] = args, kwargs
+        return layer
 
     def __init__(
         self,
@@ -153,16 +161,19 @@ class Layer(Ruled):
         return Tensor(np.zeros([1 if d is None else d for d in shape], self._dtype))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again; subclasses add theirs."""
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        """The arguments that make this layer again; subclasses add theirs.
+
+        For a class that does not define it, those it was made with.
+        """
+        base: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         if self.activity_regularizer is not None:
-            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return config
+            base["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return own_arguments(self) | base
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer, without weights yet, from what `get_config` returned."""
-        return cls(**config)
+        return make(cls, config)
 
     # ---- Calling ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gemmule.config import standardize_dtype
 from gemmule.errors import describe, did_you_mean, received
 from gemmule.layers.layer import Layer
 from gemmule.layers.serialization import deserialize, serialize
@@ -82,7 +83,7 @@ def _decode(value: Any, tensors: Mapping[Place, SymbolicTensor]) -> Any:
     if kind == "tensor":
         return tensors[_place(value)]
     if kind == "array":
-        return np.array(value["array"], value["dtype"])
+        return np.array(value["array"], standardize_dtype(value["dtype"]))
     if kind == "dict":
         return {key: _decode(part, tensors) for key, part in value["dict"].items()}
     if kind == "tuple":

@@ -38,11 +38,12 @@ class Measures:
 
     Attributes:
         found: the metrics at their places, once the outputs are known.
+        given: the arguments by name.
     """
 
     def __init__(self, metrics: Any, weighted_metrics: Any) -> None:
-        self._given = (("metrics", metrics), ("weighted_metrics", weighted_metrics))
-        for argument, value in self._given:
+        self.given = {"metrics": metrics, "weighted_metrics": weighted_metrics}
+        for argument, value in self.given.items():
             if value is not None and not isinstance(value, (list, tuple, Mapping)):
                 raise ValueError(
                     f"{argument} must be a list, such as {argument}=['accuracy'], or for several outputs a dict by "
@@ -67,7 +68,7 @@ class Measures:
         if self._resolved:
             return
         names: dict[str, int] = {}
-        for argument, value in self._given:
+        for argument, value in self.given.items():
             for index, specs in enumerate(_by_output(argument, value, outputs)):
                 for spec in specs:
                     metric = metrics_module.resolve(

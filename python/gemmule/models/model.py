@@ -9,6 +9,7 @@ from typing import Any
 
 from gemmule import naming
 from gemmule.errors import did_you_mean, received
+from gemmule.layers.arguments import make
 from gemmule.layers.input import InputLayer
 from gemmule.layers.layer import Layer
 from gemmule.models.summary import print_summary
@@ -134,7 +135,7 @@ class Model(Trainer, Layer):
             ValueError: for an unknown class, or a graph with a cycle or with missing layers.
         """
         if not {"layers", "input_layers", "output_layers"} <= set(config):
-            return cls(**config)
+            return make(cls, config)
         from gemmule.models.graph_config import graph_from_config
 
         inputs, outputs = graph_from_config(config, custom_objects)
@@ -142,6 +143,40 @@ class Model(Trainer, Layer):
         if not config.get("trainable", True):
             model._trainable = False
         return model
+
+    # ---- On disk ----------------------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        state: str = "optimizer",
+    ) -> None:
+        """Writes the model to one file, whole or not at all: architecture, weights, and what `compile` was told.
+
+        The file is a safetensors file, whatever its name, and holds no code: classes and functions of your own come
+        back by name, see `saving.register_keras_serializable`. A class without `get_config` is made again with the
+        arguments it was made with.
+
+        Args:
+            filepath: the file, such as `"model.gemmule"` or `"model.keras"`.
+            overwrite: whether an existing file may be replaced.
+            zipped: only `None` or `False`: files are not compressed.
+            state: how much of a training to keep: `"weights"` (nothing), `"optimizer"` (its slots and steps, as Keras
+                does) or `"full"`.
+
+        Raises:
+            FileExistsError: if the file exists and `overwrite` is false.
+            TypeError: for a configuration with something that has no name, such as a lambda.
+
+        Example:
+            >>> model.save("model.gemmule")
+            >>> same = gm.models.load_model("model.gemmule")
+        """
+        from gemmule.models.files import save_model
+
+        save_model(self, filepath, overwrite, zipped, state)
 
     # ---- Weights on disk -------------------------------------------------------------------------------------------
 
@@ -155,11 +190,12 @@ class Model(Trainer, Layer):
         """Writes all weights to a safetensors file, whole or not at all.
 
         Args:
-            filepath: the file, usually `something.safetensors`.
+            filepath: the file, usually `something.safetensors`. A name such as `something.weights.h5`, as Keras wants
+                it, gets a file in the same format: files are told by what is in them.
             overwrite: whether an existing file may be replaced.
 
         Raises:
-            ValueError: if the model has no weights yet, or for the name of an HDF5 file.
+            ValueError: if the model has no weights yet.
             FileExistsError: if the file exists and `overwrite` is false.
 
         Example:
@@ -230,6 +266,7 @@ def _functional_class(kind: Any) -> Any:
     if kind is Model or issubclass(kind, Functional):
         return Functional if kind is Model else kind
     own = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+    own["_stands_for"] = kind
     return type(kind.__name__, (kind, Functional), own)
 
 

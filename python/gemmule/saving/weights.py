@@ -6,13 +6,13 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from gemmule.errors import GemmuleWarning, did_you_mean
-from gemmule.saving.safetensors import load_file, save_file
+from gemmule.memory import note_writes
+from gemmule.saving.safetensors import Reader, save_file
 from gemmule.tensor import Variable
 
-_FOREIGN = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".npz", ".pkl")
+STATE = "/"  # what names of arrays that are no weights begin with in files of whole models
+_FOREIGN = {b"\x89HDF": "an HDF5 file", b"PK\x03\x04": "a zip archive, as of Keras, PyTorch or NumPy"}
 
 
 def save(
@@ -27,10 +27,9 @@ def save(
         model: what to call the model in messages.
 
     Raises:
-        ValueError: if there are no weights, or the name is that of another format.
+        ValueError: if there are no weights.
         FileExistsError: if the file exists and `overwrite` is false.
     """
-    _check_format(path)
     if not weights:
         raise ValueError(f"There are no weights to save in {model}.")
     if not overwrite and os.path.exists(path):
@@ -58,20 +57,53 @@ def load(
         FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged, or names, shapes or types differ.
     """
-    _check_format(path)
-    arrays, _ = load_file(path)
-    if not weights:
-        raise ValueError(f"There are no weights to load in {model}.")
-    missing = [name for name in weights if name not in arrays]
-    unexpected = [name for name in arrays if name not in weights]
+    check_format(path)
+    with Reader(path) as reader:
+        if not weights:
+            raise ValueError(f"There are no weights to load in {model}.")
+        fitting = check_names(weights, reader, skip_mismatch, model, by_name)
+        for name in fitting:
+            reader.verify(name)
+        for name in fitting:
+            fill(weights[name], reader, name)
+
+
+def fill(variable: Variable, reader: Reader, name: str) -> None:
+    """Reads an array straight into a variable; by way of another array only if the type differs."""
+    if reader.dtype(name) != variable.dtype or reader.entries[name].code == "BF16":
+        variable.assign(reader.read(name))
+        return
+    reader.read_into(name, variable.array)
+    note_writes([variable.array])
+    variable.changes += 1
+
+
+def check_names(
+    weights: Mapping[str, Variable], reader: Reader, skip_mismatch: bool, model: str, by_name: bool = False
+) -> list[str]:
+    """The weights that a file has in the right shape.
+
+    Args:
+        weights: variables by name.
+        reader: the file.
+        skip_mismatch: whether to pass over the others.
+        model: what to call the model in messages.
+        by_name: whether the file may have more, and fewer.
+
+    Raises:
+        ValueError: listing what is missing, unexpected or of another shape.
+    """
+    entries = {name: entry for name, entry in reader.entries.items() if not name.startswith(STATE)}
+    missing = [name for name in weights if name not in entries]
+    unexpected = [name for name in entries if name not in weights]
     misshaped = [
-        f"{name}: model {variable.shape} {variable.dtype}, file {arrays[name].shape} {arrays[name].dtype}"
+        f"{name}: model {variable.shape} {variable.dtype}, file {entries[name].shape} {reader.dtype(name)}"
         for name, variable in weights.items()
-        if name in arrays and not _fits(variable, arrays[name])
+        if name in entries and not _fits(variable, reader, name)
     ]
     if by_name and len(missing) == len(weights):
         raise ValueError(
-            f"{os.fspath(path)!r} has no weight of the same name as {model}; nothing was loaded."
+            f"{reader.path!r} has no weight of the same name as {model}; nothing was loaded."
             f"{did_you_mean(missing[0], unexpected)} Give the layers of both models the same names."
         )
     lists = _listed("Other shapes or types", misshaped)
@@ -79,20 +111,18 @@ def load(
         lists = _listed("Missing in the file", missing) + _listed("Not in the model", unexpected) + lists
     if lists and not skip_mismatch:
         raise ValueError(
-            f"{os.fspath(path)!r} does not hold the weights of {model}; nothing was loaded.{lists}"
+            f"{reader.path!r} does not hold the weights of {model}; nothing was loaded.{lists}"
             " Make the model with the layers it had when it was saved, or pass skip_mismatch=True to load what fits."
         )
     if lists:
-        warnings.warn(f"{os.fspath(path)!r}: {model} keeps some weights it had.{lists}", GemmuleWarning, stacklevel=3)
-    for name, variable in weights.items():
-        if name in arrays and _fits(variable, arrays[name]):
-            variable.assign(arrays[name])
+        warnings.warn(f"{reader.path!r}: {model} keeps some weights it had.{lists}", GemmuleWarning, stacklevel=4)
+    return [name for name, variable in weights.items() if name in entries and _fits(variable, reader, name)]
 
 
-def _fits(variable: Variable, array: np.ndarray) -> bool:
+def _fits(variable: Variable, reader: Reader, name: str) -> bool:
     kinds = ("f", "iu", "b")
-    same_kind = any(variable.dtype.kind in kind and array.dtype.kind in kind for kind in kinds)
-    return variable.shape == array.shape and same_kind
+    same_kind = any(variable.dtype.kind in kind and reader.dtype(name).kind in kind for kind in kinds)
+    return variable.shape == reader.entries[name].shape and same_kind
 
 
 def _listed(title: str, names: Iterable[str]) -> str:
@@ -103,10 +133,16 @@ def _listed(title: str, names: Iterable[str]) -> str:
     return f" {title}: {'; '.join(names[:10])}{more}."
 
 
-def _check_format(path: str | os.PathLike[str]) -> None:
-    name = os.fspath(path)
-    if name.lower().endswith(_FOREIGN):
+def check_format(path: str | os.PathLike[str]) -> None:
+    """Refuses files of other formats, by what they begin with: names do not say what is in a file.
+
+    Raises:
+        ValueError: naming the format.
+    """
+    with open(path, "rb") as file:
+        found = _FOREIGN.get(file.read(4))
+    if found:
         raise ValueError(
-            f"gemmule keeps weights in safetensors files, which is another format than this name says. Use a name "
-            f"such as {name.rsplit('.', 1)[0] + '.safetensors'!r}. Received: filepath={name!r}."
+            f"{os.fspath(path)!r} is {found}. gemmule reads safetensors files, whatever their names: those that "
+            "save_weights and save wrote."
         )

@@ -4,6 +4,12 @@ from importlib import import_module
 from typing import Any
 
 from gemmule.random import set_random_seed
+from gemmule.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+)
 from gemmule.session import clear_session
 from gemmule.utils.numerical import to_categorical
 
@@ -15,11 +21,15 @@ _HOME = {
 }
 
 __all__ = [
+    "CustomObjectScope",
     "check_gradients",
     "clear_session",
+    "custom_object_scope",
+    "get_custom_objects",
     "plot_feature_maps",
     "plot_filters",
     "plot_model",
+    "register_keras_serializable",
     "set_random_seed",
     "to_categorical",
 ]

@@ -1,0 +1,140 @@
+"""Whole models in one safetensors file: `save_model` and `load_model`.
+
+The arrays are the weights under their names, and what training keeps under names that begin with `/`. The metadata has
+the rest as JSON: the architecture, what `compile` was told, the state of a training.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gemmule.errors import received
+from gemmule.layers.holding import blank_weights
+from gemmule.layers.serialization import deserialize, serialize
+from gemmule.models.model import Model
+from gemmule.registry import CustomObjectScope
+from gemmule.saving.objects import deserialize_keras_object, serialize_keras_object
+from gemmule.saving.safetensors import Reader, save_file
+from gemmule.saving.text import parse
+from gemmule.saving.weights import STATE, check_format, check_names, fill
+
+FORMAT = "gemmule.model.1"
+ARCHITECTURE, COMPILED, TRAINING = "gemmule.architecture", "gemmule.compile", "gemmule.training"
+STATES = ("weights", "optimizer", "full")
+
+
+def save_model(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    state: str = "optimizer",
+) -> None:
+    """Writes a model to one file, whole or not at all; see `Model.save`."""
+    if zipped:
+        raise ValueError(f"Models are saved as plain safetensors files.{received(zipped=zipped)} Leave it out.")
+    if state not in STATES:
+        raise ValueError(f"state must be one of {', '.join(STATES)}.{received(state=state)}")
+    if not overwrite and os.path.exists(filepath):
+        raise FileExistsError(f"{os.fspath(filepath)!r} exists. Pass overwrite=True to replace it.")
+    metadata = {"format": FORMAT, ARCHITECTURE: _text(_architecture(model))}
+    arrays = {name: variable.array for name, variable in model._named_weights().items()}
+    if model.compiled:
+        metadata[COMPILED] = _text(_compile_config(model))
+    save_file(arrays, filepath, metadata)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(serialize_keras_object(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _architecture(model: Model) -> dict[str, Any]:
+    shape = model._build_shape if model._build_shape is not None else model._input_shape
+    return {"model": serialize(model), "built": model.built, "input_shape": shape}
+
+
+def _compile_config(model: Model) -> dict[str, Any]:
+    compiled = model._require_compiled("save")
+    return {
+        "optimizer": compiled.optimizer,
+        "loss": compiled.objective.loss,
+        "loss_weights": compiled.objective.weights,
+        **compiled.measures.given,
+        "run_eagerly": model.run_eagerly,
+        "jit_compile": model.jit_compile,
+    }
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """The model that `save` wrote to a file, with its weights, compiled as it was. No code of a file is run.
+
+    Args:
+        filepath: the file, whatever its name.
+        custom_objects: classes and functions of your own by name, in addition to those registered with
+            `saving.register_keras_serializable`.
+        compile: whether to compile the model as it was, with the state of its optimizer.
+        safe_mode: only `True`: there is no other mode.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, holds no model, or names a class or function that is not known.
+
+    Example:
+        >>> model = gm.models.load_model("model.gemmule")
+    """
+    if safe_mode is not True:
+        raise ValueError(f"Files hold no code, so there is nothing to allow.{received(safe_mode=safe_mode)}")
+    check_format(filepath)
+    with Reader(filepath) as reader, CustomObjectScope(custom_objects):
+        if reader.metadata.get("format") != FORMAT or ARCHITECTURE not in reader.metadata:
+            raise ValueError(
+                f"{reader.path!r} holds arrays, but no model. Make the model as it was made before, and read its "
+                "weights with model.load_weights."
+            )
+        model = _explained(reader, "its architecture", lambda: _made(reader))
+        weights = model._named_weights()
+        for name in check_names(weights, reader, False, model._label()):
+            fill(weights[name], reader, name)
+        if compile and COMPILED in reader.metadata:
+            _explained(
+                reader, "what it was compiled with (pass compile=False to do without)", lambda: _compile(model, reader)
+            )
+    return model
+
+
+def _explained(reader: Reader, what: str, make: Callable[[], Any]) -> Any:
+    """A file can make anything go wrong; whatever it is becomes one error that names the file."""
+    try:
+        return make()
+    except Exception as error:
+        known = isinstance(error, (ValueError, NotImplementedError))
+        text = str(error) if known else f"{type(error).__name__}: {str(error)[:300]}"
+        raise ValueError(f"Cannot load {reader.path!r}: {what} makes no model here: {text}") from error
+
+
+def _parsed(reader: Reader, key: str) -> Any:
+    return deserialize_keras_object(parse(reader.metadata[key], key))
+
+
+def _made(reader: Reader) -> Model:
+    found = _parsed(reader, ARCHITECTURE)
+    nbytes = sum(entry.end - entry.begin for name, entry in reader.entries.items() if not name.startswith(STATE))
+    with blank_weights(nbytes):
+        model = deserialize(found["model"])
+        if not isinstance(model, Model):
+            raise ValueError(f"a {type(model).__name__} is no model.")
+        if found["built"] and not model.built:
+            model.build(found["input_shape"])
+    return model
+
+
+def _compile(model: Model, reader: Reader) -> None:
+    model.compile(**_parsed(reader, COMPILED))
