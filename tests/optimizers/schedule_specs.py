@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -103,3 +104,16 @@ ROWS = [
     Row("OneCycle", {"max_rate": 0.5, "total_steps": 110, "form": "cosine"},
         lambda t: fastai(t, 110, 0.5), keras=False),
 ]  # fmt: skip
+
+PLATEAUS: dict[str, dict[str, Any]] = {
+    "plateau": {"patience": 3},
+    "plateau with a cooldown": {"patience": 2, "factor": 0.5, "cooldown": 4, "min_delta": 0.05},
+    "plateau down to a least rate": {"patience": 1, "factor": 0.7, "min_lr": 0.05},
+    "plateau of what should grow": {"monitor": "val_accuracy", "patience": 2, "factor": 0.5, "mode": "max"},
+}
+
+
+def plateau_values() -> list[float]:
+    """A validation loss that falls, stays, falls a little, and wanders."""
+    wander = random.Random(3)
+    return [1.0, 0.8, 0.7, 0.7, 0.71, 0.69, 0.68, *[wander.uniform(0.6, 0.75) for _ in range(40)]]

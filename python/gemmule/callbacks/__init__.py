@@ -8,7 +8,9 @@ from gemmule.callbacks.csv_logger import CSVLogger
 from gemmule.callbacks.early_stopping import EarlyStopping
 from gemmule.callbacks.history import History
 from gemmule.callbacks.lambda_callback import LambdaCallback
+from gemmule.callbacks.learning_rate_scheduler import LearningRateScheduler, OneCycleScheduler
 from gemmule.callbacks.progress_bar import ProgressBar
+from gemmule.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from gemmule.callbacks.swap_ema_weights import SwapEMAWeights
 from gemmule.callbacks.tensorboard import TensorBoard
 from gemmule.callbacks.terminate_on_nan import TerminateOnNaN
@@ -20,7 +22,10 @@ __all__ = [
     "EarlyStopping",
     "History",
     "LambdaCallback",
+    "LearningRateScheduler",
+    "OneCycleScheduler",
     "ProgressBar",
+    "ReduceLROnPlateau",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
