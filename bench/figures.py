@@ -208,7 +208,7 @@ def measure(suite: str, only: str = "") -> list[dict[str, Any]]:
     """The figures of a suite whose name contains `only`."""
     from bench import network_figures
 
-    chosen = {"models": FIGURES, "networks": network_figures.FIGURES}[suite]
+    chosen = {"models": FIGURES, "networks": network_figures.FIGURES}.get(suite, {})
     rows = []
     for name, function in chosen.items():
         if only in name:

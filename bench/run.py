@@ -2,6 +2,7 @@
 
     python -m bench.run models [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
     python -m bench.run networks [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
+    python -m bench.run optimizers [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
     python -m bench.run ops    [--peers] [--json FILE] [--markdown FILE] [--filter TEXT] [--rounds N]
 
 Without `--peers` only gemmule runs. A ratio is a peer's median over gemmule's: above 1, gemmule is faster.
@@ -13,10 +14,9 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from typing import Any
 
-from bench import data, figures, machine, networks, report
+from bench import data, figures, machine, networks, optimizers, report
 from bench.cases import CASES, Case
 from bench.results import Result
 from bench.worker import Worker
@@ -50,7 +50,6 @@ def measure(case: Case, name: str, workers: list[Worker], rounds: int | None) ->
             slow = worker.library in case.slow
             if slow and turn >= 2 and not case.calls:
                 continue
-            time.sleep(0.02)  # the other libraries' threads stop spinning
             calls = max(1, case.calls // 20) if slow else case.calls
             answer = worker.ask(do="run", case=name, steps=case.steps, calls=calls)
             if "error" in answer:
@@ -60,7 +59,11 @@ def measure(case: Case, name: str, workers: list[Worker], rounds: int | None) ->
     return result
 
 
-SUITES = {"models": (CASES, MODEL_LIBRARIES), "networks": (networks.CASES, networks.LIBRARIES)}
+SUITES = {
+    "models": (CASES, MODEL_LIBRARIES),
+    "networks": (networks.CASES, networks.LIBRARIES),
+    "optimizers": (optimizers.CASES, optimizers.LIBRARIES),
+}
 
 
 def run_suite(arguments: argparse.Namespace, limits: machine.Machine) -> tuple[list[Result], dict[str, Any]]:

@@ -25,6 +25,7 @@ LIBRARIES = {
     "torch": ("torch_runs", "eager"),
     "torch-channels-last": ("torch_runs", "channels-last"),
     "torch-compile": ("torch_runs", "compile"),
+    "torch-fused": ("torch_runs", "fused"),
     "jax": ("jax_runs", "jit"),
     "jax-scan": ("jax_runs", "scan"),
     "keras-jax": ("keras_runs", "jax"),
@@ -33,8 +34,8 @@ LIBRARIES = {
 }
 
 
-# Threads of the library that ran before spin on for a while. To sleep meanwhile would be no help: this process would wake
-# up on one core with its own threads.
+# Threads of the library that ran before spin on for a while. To sleep meanwhile would be no help: this process would
+# wake up on one core with its own threads.
 SETTLE_SECONDS = 0.03
 
 
@@ -105,7 +106,9 @@ def serve(library: str, answer: Callable[[dict[str, Any]], None]) -> None:
                 answer({"ok": True})
             else:
                 run = runs[request["case"]]
-                answer({"seconds": timed(run, request["steps"], request["calls"], request.get("settle", SETTLE_SECONDS))})
+                answer(
+                    {"seconds": timed(run, request["steps"], request["calls"], request.get("settle", SETTLE_SECONDS))}
+                )
         except NotImplementedError:
             answer({"absent": True})
         except Exception as error:  # whatever a library says goes into the report, and the others go on

@@ -7,7 +7,7 @@ from typing import Any
 
 import gemmule as gm
 from bench import data
-from bench.peers import gemmule_networks, gemmule_shapes, keras_like
+from bench.peers import gemmule_networks, gemmule_optimizers, gemmule_shapes, keras_like
 from gemmule.backend import Call, listening
 
 
@@ -56,6 +56,8 @@ def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int],
         return gemmule_shapes.prepare(case.removeprefix("shape/"), options)
     if case.startswith(("train/", "predict/")):
         return gemmule_networks.prepare(case)
+    if case.startswith("optimizer/"):
+        return gemmule_optimizers.prepare(case)
     if case.startswith("op/"):
         return op(case.removeprefix("op/"), variant, options)
     return keras_like.prepare(gm, case)

@@ -9,7 +9,7 @@ import torch
 
 from bench import data
 from bench.cases import MLP, TINY
-from bench.peers import torch_networks, torch_shapes
+from bench.peers import torch_networks, torch_optimizers, torch_shapes
 from bench.peers.array_ops import torch_op
 
 
@@ -104,6 +104,8 @@ def prepare(case: str, variant: str, options: dict[str, Any]) -> Callable[[int],
         return torch_shapes.prepare(case.removeprefix("shape/"), variant, options)
     if "/" in case and case.split("/")[0] in ("train", "predict"):
         return torch_networks.prepare(case, variant)
+    if case.startswith("optimizer/"):
+        return torch_optimizers.prepare(case, variant)
     if case.startswith("op/") and options["arguments"] is not None:
         return op(options)
     if case == "mlp_train":
