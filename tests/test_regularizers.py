@@ -9,6 +9,7 @@ import gemmule as gm
 from gemmule import constraints, ops, regularizers
 from gemmule.layers import Conv2D, Dense, Dropout
 from tests.helpers import assert_close, exactly, rng_for
+from tests.oracles import make_regularizers
 
 RNG = rng_for("regularizers")
 W = RNG.normal(size=(5, 4))
@@ -322,3 +323,20 @@ def test_every_layer_takes_them(name, arguments, shape, weights):
 def test_unknown_ones_name_the_layer():
     with pytest.raises(ValueError, match=r'^conv2d \(layer "c"\): unknown constraint .max.\. Known: max_norm'):
         Conv2D(3, 3, kernel_constraint="max", name="c")
+
+
+# ---- Keras's way -----------------------------------------------------------------------------------------------
+
+KERAS = np.load(make_regularizers.HERE / "regularizers.npz")
+
+
+@pytest.mark.parametrize("case", make_regularizers.CASES)
+def test_training_goes_where_that_of_keras_goes(case):
+    """20 steps and an evaluation after every fourth, each epoch with a smaller last batch."""
+    gm.config.set_floatx("float64")
+    data = {name: KERAS[name] for name in ("w1", "b1", "w2", "b2", "x", "y")}
+    weights, losses = make_regularizers.trajectory(gm, case, data)
+    assert_close(weights, KERAS[f"{case}/weights"], 1e-7)
+    assert_close(losses, KERAS[f"{case}/losses"], 1e-7)
+    plain = KERAS["max_norm/weights"] if case != "max_norm" else KERAS["l2/weights"]
+    assert np.abs(KERAS[f"{case}/weights"] - plain).max() > 1e-3  # the cases differ by far more than the tolerance
