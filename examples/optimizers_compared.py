@@ -84,7 +84,7 @@ def plot(losses: dict[str, list[float]], path: str) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5), constrained_layout=True)
     for number, (name, values) in enumerate(losses.items()):
-        style = ("-", "--", ":")[number // 10 if number >= 10 else number % 2]
+        style = "-" if number < 10 else "--"  # there are ten colours
         axes.plot(range(1, len(values) + 1), values, style, marker="o", markersize=3, label=name)
     axes.set(xlabel="epoch", ylabel="training loss", title="One net, one budget, twelve optimizers")
     axes.set_xticks(range(1, max(map(len, losses.values())) + 1))
@@ -113,7 +113,7 @@ def main() -> None:
 
     constant = {"constant rate": lambda: optimizers.SGD(0.02, momentum=0.9, nesterov=True)}
     compare(f"{2 * epochs} epochs", data, constant, 2 * epochs)
-    cycle = schedules.OneCycle(0.1, total_steps=steps)
+    cycle = schedules.OneCycle(0.05, total_steps=steps)
     one_cycle = {"1cycle": lambda: optimizers.SGD(cycle, momentum=cycle.momentum(), nesterov=True)}
     compare(f"{epochs} epochs", data, one_cycle, epochs)
     if arguments.plot:
