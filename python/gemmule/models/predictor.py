@@ -24,7 +24,7 @@ _MOST_PLANS = 64  # oldest out first: memory stays flat however many batch sizes
 _MOST_KEPT = 2  # forms that keep packed weights: full batches, and the last one
 
 
-class _BatchForm:
+class BatchForm:
     """Prediction for one form of input: records itself twice, then hands out one plan per thread."""
 
     def __init__(self, model: Model, form: Form, inputs: list[np.ndarray], eager: bool) -> None:
@@ -46,14 +46,18 @@ class _BatchForm:
 
     def _body(self, feeds: dict[str, np.ndarray]) -> None:
         inputs = [Tensor(feeds[name]) for name in self._names]
-        with without_losses():
-            self._result, leaves = take_apart(self._model(put_together(self._form, inputs), training=False))
+        self._result, leaves = take_apart(self._call(put_together(self._form, inputs)))
         self._outputs = [(leaf.shape, leaf.dtype) for leaf in leaves]
         for number, leaf in enumerate(leaves):
             feeds[f"out{number}"] = np.empty(leaf.shape, leaf.dtype)
             execute("copy", [feeds[f"out{number}"]], [leaf.array])
 
+    def _call(self, inputs: Any) -> Any:
+        with without_losses():
+            return self._model(inputs, training=False)
+
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs, flat."""
         if self._step.plan is None:
             return self._record(inputs)
         outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
@@ -103,17 +107,19 @@ class Predictor:
         model: the model; it is built by its first batch.
     """
 
+    _form_class = BatchForm
+
     def __init__(self, model: Model) -> None:
         self.model = model
         self.dtype = np.dtype(model.input_dtypes(ONE, [np.empty(0)])[0])  # of an only input
         self._known_dtypes: dict[Form, list[np.dtype]] = {}
-        self._forms: dict[Any, _BatchForm] = {}
+        self._forms: dict[Any, BatchForm] = {}
         self._gave_up = False  # whether recording failed: once is enough
-        self._keeping: list[_BatchForm] = []  # the last used one comes first
+        self._keeping: list[BatchForm] = []  # the last used one comes first
         self._lock = threading.Lock()
         renew_after_fork(self, "_lock", threading.Lock)
 
-    def _form(self, inputs: list[np.ndarray], structure: Form) -> _BatchForm:
+    def _form(self, inputs: list[np.ndarray], structure: Form) -> BatchForm:
         shapes = tuple([array.shape for array in inputs])
         state = (mutation.version(), generation(), backend())
         key = (shapes, structure, state)
@@ -125,12 +131,13 @@ class Predictor:
             self.model.ensure_built(inputs, taken)  # weights are not made inside a recorded step
             while len(self._forms) >= _MOST_PLANS:
                 self._forms.pop(next(iter(self._forms)))
-            form = self._forms[key] = _BatchForm(self.model, taken, inputs, self.model.run_eagerly or self._gave_up)
+            eager = self.model.run_eagerly or self._gave_up
+            form = self._forms[key] = self._form_class(self.model, taken, inputs, eager)
         if not self._keeping or self._keeping[0] is not form:
             self._let_keep(form)
         return form
 
-    def _let_keep(self, form: _BatchForm) -> None:
+    def _let_keep(self, form: BatchForm) -> None:
         """Lets the forms used last keep packed weights, and no others, however many batch sizes come by."""
         with self._lock:
             known = list(self._forms.values())
@@ -197,7 +204,7 @@ class Predictor:
             hooks.on_predict_end()
         return form.pack([np.concatenate(leaves) for leaves in zip(*parts, strict=True)])
 
-    def _part(self, data: adapter.Dataset, start: int, stop: int) -> tuple[_BatchForm, list[np.ndarray]]:
+    def _part(self, data: adapter.Dataset, start: int, stop: int) -> tuple[BatchForm, list[np.ndarray]]:
         """The outputs for some of the examples, flat, and the form that packs them."""
         inputs = self._as_taken([array[start:stop] for array in data.inputs], data.forms[0])
         form = self._form(inputs, data.forms[0])

@@ -15,9 +15,12 @@ from gemmule.utils.numerical import to_categorical
 
 _HOME = {
     "check_gradients": "gradient_check",
+    "mc_predict": "uncertainty",
     "plot_feature_maps": "plots",
     "plot_filters": "plots",
     "plot_model": "model_plot",
+    "sparsify": "sparse",
+    "sparsity": "sparse",
 }
 
 __all__ = [
@@ -26,11 +29,14 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "get_custom_objects",
+    "mc_predict",
     "plot_feature_maps",
     "plot_filters",
     "plot_model",
     "register_keras_serializable",
     "set_random_seed",
+    "sparsify",
+    "sparsity",
     "to_categorical",
 ]
 
