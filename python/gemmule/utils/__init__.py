@@ -15,6 +15,7 @@ from gemmule.utils.numerical import to_categorical
 
 _HOME = {
     "check_gradients": "gradient_check",
+    "find_learning_rate": "learning_rates",
     "mc_predict": "uncertainty",
     "plot_feature_maps": "plots",
     "plot_filters": "plots",
@@ -28,6 +29,7 @@ __all__ = [
     "check_gradients",
     "clear_session",
     "custom_object_scope",
+    "find_learning_rate",
     "get_custom_objects",
     "mc_predict",
     "plot_feature_maps",

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gemmule import ops
+from gemmule import ops, registry
 from gemmule.errors import did_you_mean, received
 from gemmule.mutation import Watched
 from gemmule.tensor import Tensor
 
-_REGISTRY: dict[str, type[LearningRateSchedule]] = {}
+_OWN: dict[str, type[LearningRateSchedule]] = {}
 
 
 class LearningRateSchedule(Watched):
@@ -64,7 +64,7 @@ class Formula(LearningRateSchedule):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith("gemmule."):
-            _REGISTRY[cls.__name__] = cls
+            _OWN[cls.__name__] = cls
 
     def __call__(self, step: Any) -> Tensor:  # noqa: D102
         return self.value(ops.cast(step, "float64"))
@@ -100,7 +100,8 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
         >>> gm.optimizers.schedules.serialize(gm.optimizers.schedules.StepDecay(0.1, 100))["class_name"]
         'StepDecay'
     """
-    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+    name = registry.registered_name(type(schedule)) or type(schedule).__name__
+    return {"class_name": name, "config": schedule.get_config()}
 
 
 def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None) -> Any:
@@ -111,17 +112,16 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Any
         custom_objects: the caller's own classes, by name.
 
     Raises:
-        ValueError: for an unknown class.
+        ValueError: for a class that is neither gemmule's nor registered.
     """
     if not isinstance(config, Mapping) or not {"class_name", "config"} <= set(config):
         raise ValueError(f"The configuration of a schedule has class_name and config.{received(config=config)}")
-    known = {**_REGISTRY, **(custom_objects or {})}
-    name = config["class_name"]
-    if name not in known:
-        raise ValueError(
-            f"Unknown schedule class {name!r}; pass your own in custom_objects.{did_you_mean(name, known)}"
-        )
-    make: Any = known[name].from_config
+    name, custom = str(config["class_name"]), custom_objects or {}
+    known: Any = custom.get(name) or _OWN.get(name) or registry.get_registered_object(name, custom)
+    if known is None:
+        near = did_you_mean(name, _OWN).partition(" Known")[0]
+        raise ValueError(f"{registry.unknown_class('schedule', name)}{near}")
+    make = known.from_config
     if custom_objects and "custom_objects" in signature(make).parameters:  # for a schedule inside the schedule
         return make(dict(config["config"]), custom_objects=custom_objects)
     return make(dict(config["config"]))
