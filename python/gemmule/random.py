@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 
@@ -77,9 +78,11 @@ class Stream:
         """Counts one call, so that the next one draws other numbers."""
         execute("advance", [self.key], [], by=1)
 
-    def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> np.ndarray:
-        """Uniform numbers in `[low, high)`, float64."""
-        out = unset(shape, np.float64, "random numbers")
+    def uniform(
+        self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0, dtype: Any = np.float64
+    ) -> np.ndarray:
+        """Uniform numbers in `[low, high)`, of 53 random bits in float64 and 24 in float32."""
+        out = unset(shape, dtype, "random numbers")
         execute("random_uniform", [out], [self.key], low=float(low), high=float(high))
         self.advance()
         return out

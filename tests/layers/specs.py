@@ -217,6 +217,66 @@ ROWS = [
     Row("ELU", {"alpha": 0.7}, gradient=KINKED),
     Row("Softmax", {}, (3, 4), (3, 4)),
     Row("Softmax", {"axis": 1}, (3, 4), (3, 4)),
+    Row("Softmax", {"axis": [1, 3]}, (3, 4, 2), (3, 4, 2)),
+    *[
+        Row(
+            "PReLU",
+            {"alpha_initializer": "glorot_uniform", "shared_axes": shared},
+            shape,
+            shape,
+            (slopes,),
+            gradient=KINKED,
+        )
+        for shared, shape, slopes in (
+            (None, (7,), (7,)),
+            (None, (3, 4), (3, 4)),
+            (1, (3, 4), (1, 4)),
+            ([1, 2], (3, 2, 5), (1, 1, 5)),
+            ([1, 2, 3], (3, 2, 5), (1, 1, 1)),
+        )
+    ],
+    Row("RandomizedLeakyReLU", {}, gradient=KINKED, keras=False),
+    Row("RandomizedLeakyReLU", {"seed": 5}, gradient=KINKED, training=True, keras=False),
+    Row(
+        "RandomizedLeakyReLU",
+        {"lower": 0, "upper": 0.5, "seed": 5},
+        (3, 4),
+        (3, 4),
+        (),
+        KINKED,
+        training=True,
+        keras=False,
+    ),
+    Row("Maxout", {"units": 5}, (7,), (5,), ((7, 10), (10,)), KINKED, keras=False),
+    Row("Maxout", {"units": 3, "pieces": 4, "use_bias": False}, (2, 5), (2, 3), ((5, 12),), KINKED, keras=False),
+    Row(
+        "Maxout",
+        {"units": 4, "pieces": 1, "bias_initializer": "glorot_uniform"},
+        (7,),
+        (4,),
+        ((7, 4), (4,)),
+        keras=False,
+    ),
+    Row("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (3, 4), (3, 4)),
+    *[Row(name, {"rate": 0.4}) for name in ("AlphaDropout", "GaussianDropout")],
+    *[
+        Row(name, {"rate": rate, "seed": 5}, (3, 4), (3, 4), training=True, keras=rate == 0)
+        for name in ("AlphaDropout", "GaussianDropout")
+        for rate in (0.0, 0.4)
+    ],
+    Row(
+        "AlphaDropout",
+        {"rate": 0.4, "seed": 5, "noise_shape": (None, 1, None)},
+        (3, 4),
+        (3, 4),
+        training=True,
+        keras=False,
+    ),
+    Row("GaussianNoise", {"stddev": 0.5}),
+    *[
+        Row("GaussianNoise", {"stddev": stddev, "seed": 5}, (3, 4), (3, 4), training=True, keras=stddev == 0)
+        for stddev in (0.0, 0.7)
+    ],
     Row("Dropout", {"rate": 0.4}),
     Row("Dropout", {"rate": 0.4, "seed": 5}, training=True, keras=False),
     Row(

@@ -260,8 +260,8 @@ MESSAGES = [
     (lambda: LeakyReLU(-1), ValueError,
      'leaky_re_lu (layer "leaky_re_lu"): negative_slope must be a number of at least 0. Received: '
      "negative_slope=-1."),
-    (lambda: Softmax(axis=(0, 1)), NotImplementedError,
-     "Softmax over several axes is not supported yet. Leave it at its default."),
+    (lambda: Softmax(axis=(1, 2))(X), ValueError,
+     'softmax (layer "softmax"): axis must be an integer from -2 to 1. Received: axis=2.'),
     (lambda: Flatten(data_format="channels_first"), ValueError,
      "gemmule keeps channels last. Transpose the images once: x = x.transpose(0, 2, 3, 1). Received: "
      "data_format='channels_first'."),
@@ -325,6 +325,12 @@ SIGNATURES = {  # Keras's, in its order
     f"{NORM_RULES} renorm renorm_clipping renorm_momentum synchronized",
     "LayerNormalization": f"axis epsilon {PARAMETERS} {NORM_RULES} rms_scaling",
     "GroupNormalization": f"groups axis epsilon {PARAMETERS} {NORM_RULES}",
+    "PReLU": "alpha_initializer alpha_regularizer alpha_constraint shared_axes",
+    "Softmax": "axis",
+    "ActivityRegularization": "l1 l2",
+    "AlphaDropout": "rate noise_shape seed",
+    "GaussianDropout": "rate seed",
+    "GaussianNoise": "stddev seed",
     "RandomFlip": "mode seed data_format",
     "RandomTranslation": f"height_factor width_factor {MOVED}",
     "RandomRotation": f"factor {MOVED}",

@@ -1,6 +1,7 @@
 """Layers: the parts models are made of."""
 
-from gemmule.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from gemmule.layers.activation import ELU, Activation, ActivityRegularization, LeakyReLU, ReLU, Softmax
+from gemmule.layers.adaptive import Maxout, PReLU, RandomizedLeakyReLU
 from gemmule.layers.augment import (
     RandomContrast,
     RandomCrop,
@@ -33,6 +34,7 @@ from gemmule.layers.merging import (
     multiply,
     subtract,
 )
+from gemmule.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from gemmule.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
 from gemmule.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from gemmule.layers.pool import (
@@ -52,6 +54,7 @@ from gemmule.layers.serialization import deserialize, register, serialize
 from gemmule.layers.wrapping import Lambda
 
 register(Activation, Dense, Dropout, ELU, Flatten, InputLayer, LeakyReLU, ReLU, Reshape, Softmax)
+register(ActivityRegularization, AlphaDropout, GaussianDropout, GaussianNoise, Maxout, PReLU, RandomizedLeakyReLU)
 register(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract)
 register(Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
 register(RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom)
@@ -70,11 +73,12 @@ __all__ = [
     "Layer", "Input", "InputLayer",
     "Dense",
     "Conv1D", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D",
-    "Activation", "ELU", "LeakyReLU", "ReLU", "Softmax",
+    "Activation", "ELU", "LeakyReLU", "Maxout", "PReLU", "RandomizedLeakyReLU", "ReLU", "Softmax",
     "BatchNormalization", "GroupNormalization", "LayerNormalization",
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
     "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
-    "Dropout", "SpatialDropout1D", "SpatialDropout2D",
+    "ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise",
+    "SpatialDropout1D", "SpatialDropout2D",
     "Flatten", "Permute", "RepeatVector", "Reshape",
     "AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D",
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",

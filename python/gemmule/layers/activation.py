@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-from gemmule import activations, ops
-from gemmule.errors import not_yet, received
+from gemmule import activations, ops, regularizers
+from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
+from gemmule.scope import where
 from gemmule.tensor import Tensor
 
 
@@ -146,23 +148,71 @@ class ELU(_Elementwise):
 class Softmax(_Elementwise):
     """Probabilities from scores: `y = exp(x) / sum(exp(x))` along an axis.
 
+    Called with a mask, `layer(x, mask=mask)`, it shares the probabilities among the places where the mask is true (or
+    greater than 0.5) and gives 0 to the others. The mask may have length 1 where the input has more.
+
     Args:
-        axis: the axis that sums to one. Several axes are not supported yet.
+        axis: the axis that sums to one, or several that do so together.
         **kwargs: `name`, `dtype`.
 
+    Raises:
+        ValueError: for a mask that cannot be broadcast to the input.
+
     Example:
-        >>> gm.layers.Softmax()([[0.0, 0.0]]).numpy()
-        array([[0.5, 0.5]], dtype=float32)
+        >>> gm.layers.Softmax()([[0.0, 0.0, 5.0]], mask=[[True, True, False]]).numpy()
+        array([[0.5, 0.5, 0. ]], dtype=float32)
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, (list, tuple)) and len(axis) != 1:
-            raise not_yet("Softmax over several axes")
-        self.axis = axis[0] if isinstance(axis, (list, tuple)) else axis
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
 
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.softmax(inputs, axis=self.axis)
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is None:
+            return ops.softmax(inputs, axis=self.axis)
+        tail = inputs.shape[inputs.ndim - mask.ndim :]
+        if mask.ndim > inputs.ndim or any(n not in (1, d) for n, d in zip(mask.shape, tail)):
+            raise ValueError(
+                f"{where('softmax')}: each dimension of the mask must be 1 or that of the input, counted from the last."
+                f" Received: input.shape={inputs.shape}, mask.shape={mask.shape}."
+            )
+        kept = mask if mask.dtype == bool else ops.greater(mask, 0.5)
+        # -1e9, as in Keras, and no -inf: where everything is masked, zeros come out and no NaN.
+        return ops.where(kept, ops.softmax(ops.where(kept, inputs, -1e9), axis=self.axis), 0.0)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"axis": self.axis}
+
+
+class ActivityRegularization(Layer):
+    """Hands its input on and adds `l1 * sum(|x|) + l2 * sum(x²)`, divided by the size of the batch, to the loss.
+
+    Args:
+        l1: factor of the absolute values: for sparse codes, for example.
+        l2: factor of the squares.
+        **kwargs: `name`, `dtype`.
+
+    Raises:
+        ValueError: for negative factors.
+
+    Example:
+        >>> layer = gm.layers.ActivityRegularization(l2=0.5)
+        >>> _ = layer([[2.0], [4.0]])
+        >>> float(layer.losses[0])
+        5.0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config() | {"l1": self.l1, "l2": self.l2}
+        del config["activity_regularizer"]
+        return config

@@ -85,8 +85,12 @@ class Dense(Layer):
 
     def build(self, input_shape: Shape) -> None:
         features = self._features(input_shape)
-        self.kernel = self.add_weight((features, self.units), name="kernel", **self._rules_of("kernel"))
-        self.bias = self.add_weight((self.units,), name="bias", **self._rules_of("bias")) if self.use_bias else None
+        columns = self._columns()
+        self.kernel = self.add_weight((features, columns), name="kernel", **self._rules_of("kernel"))
+        self.bias = self.add_weight((columns,), name="bias", **self._rules_of("bias")) if self.use_bias else None
+
+    def _columns(self) -> int:
+        return self.units
 
     def _features(self, input_shape: Shape) -> int:
         if len(input_shape) < 2:

@@ -18,7 +18,36 @@ from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor
 
 
-class Dropout(Layer):
+class RandomLayer(Layer):
+    """Base class: in training, draws random numbers from a stream of its own.
+
+    Args:
+        seed: an integer for numbers that do not depend on `set_random_seed`.
+        **kwargs: `name`, `dtype`.
+    """
+
+    _wants_floats = True
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self._stream = None if seed is None else Stream(seed)
+
+    def build(self, input_shape: Shape) -> None:
+        self._random()  # now, like weights: a seed that is set before the layer is built counts
+
+    def _random(self) -> Stream:
+        self._stream = self._stream or Stream()
+        return self._stream
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"seed": self.seed}
+
+
+class Dropout(RandomLayer):
     """In training, zeroes each input with probability `rate` and divides the others by `1 - rate`.
 
     The rate can be changed between batches: `layer.rate = 0.3`.
@@ -41,24 +70,15 @@ class Dropout(Layer):
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
     """
 
-    _wants_floats = True
+    _may_drop_all = True  # whether the rate may be 1
 
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self._rate = persistent((), "float64")  # read by the kernel at each step, so that a change needs no new plan
         self.rate = rate
         self.noise_shape = None if noise_shape is None else standardize_shape(tuple(noise_shape))
-        self.seed = seed
-        self._stream = None if seed is None else Stream(seed)
-
-    def build(self, input_shape: Shape) -> None:
-        self._random()  # now, like weights: a seed that is set before the layer is built counts
-
-    def _random(self) -> Stream:
-        self._stream = self._stream or Stream()
-        return self._stream
 
     @property
     def rate(self) -> float:
@@ -69,6 +89,8 @@ class Dropout(Layer):
     def rate(self, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(f"{self._where()}: rate must be a number from 0 to 1.{received(rate=value)}")
+        if value == 1 and not self._may_drop_all:
+            raise ValueError(f"{self._where()}: no noise keeps the variance at a rate of 1.{received(rate=value)}")
         refuse_replay(f'the rate of layer "{self.name}" was set in the middle of the step')
         self._rate[...] = value
 
@@ -89,11 +111,8 @@ class Dropout(Layer):
             )
         return tuple(d if n is None else n for n, d in zip(noise, shape))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return tuple(input_shape)
-
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
+        return super().get_config() | {"rate": self.rate, "noise_shape": self.noise_shape}
 
 
 class _SpatialDropout(Dropout):
