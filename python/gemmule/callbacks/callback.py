@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
+
+import numpy as np
 
 from gemmule.errors import NonFiniteError
 
@@ -42,6 +45,25 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Receives the model."""
         self._model = model
+
+    def get_state(self) -> dict[str, Any]:
+        """What `fit(resume=True)` needs to go on as if never stopped: numbers, texts and arrays in lists and dicts.
+
+        By default every attribute that holds such, except those named like arguments of `__init__`: settings are what
+        the new object was made with.
+        """
+        return {name: value for name, value in vars(self).items() if self._is_state(name) and _is_plain(value)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes over what `get_state` returned; called behind `on_train_begin`."""
+        for name, value in state.items():
+            if self._is_state(name):
+                setattr(self, name, value)
+
+    def _is_state(self, name: str) -> bool:
+        if name in ("params", "_model", "__class__", "__dict__") or not _is_plain(getattr(type(self), name, None)):
+            return False
+        return all(name not in signature(init).parameters for init in _constructors(type(self)))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -96,6 +118,19 @@ class Callback:
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After each batch of a prediction; `logs["outputs"]` has its outputs."""
+
+
+def _constructors(cls: type) -> list[Any]:
+    return [vars(kind)["__init__"] for kind in cls.__mro__[:-1] if "__init__" in vars(kind)]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (dict, list, tuple)):
+        keys = all(isinstance(key, (str, int)) for key in value) if isinstance(value, dict) else True
+        return keys and all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.dtype.kind in "fiub"
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def overrides(callback: Callback, *hooks: str) -> bool:

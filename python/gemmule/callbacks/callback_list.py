@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gemmule.callbacks.callback import Callback, Logs, overrides
@@ -24,6 +24,7 @@ class CallbackList(Callback):
     Attributes:
         history: the `History` among the callbacks, or `None`.
         needs_batches: whether one of them wants to hear each training batch.
+        calling: the hook that is called, or was called last, and how many callbacks have heard of it.
         needs_test_batches: whether one of them wants to hear each batch of an evaluation.
 
     Raises:
@@ -39,6 +40,7 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         self.callbacks = _checked(callbacks)
+        self.calling: tuple[str, int] = "", 0
         self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if add_history and self.history is None:
             self.history = History()
@@ -83,8 +85,28 @@ class CallbackList(Callback):
             self._bar.update(done, results)
 
     def _call(self, hook: str, *arguments: Any) -> None:
-        for callback in self.callbacks:
+        for number, callback in enumerate(self.callbacks):
+            self.calling = hook, number + 1
             getattr(callback, hook)(*arguments)
+        self.calling = hook, len(self.callbacks)
+
+    def catch_up(self, hook: str, numbers: Iterable[int], *arguments: Any) -> None:
+        """Calls a hook of those callbacks that had not heard of it when the run was interrupted.
+
+        Args:
+            hook: its name.
+            numbers: places of the callbacks.
+            *arguments: of the hook.
+        """
+        self.calling = hook, len(self.callbacks)
+        for number in numbers:
+            self.calling = hook, number + 1
+            getattr(self.callbacks[number], hook)(*arguments)
+
+    def show_epoch(self, epoch: int) -> None:
+        """Begins an epoch on the progress bar alone."""
+        if self._bar is not None:
+            self._bar.start(epoch)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         self._call("on_train_begin", {} if logs is None else logs)
@@ -94,8 +116,7 @@ class CallbackList(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
         self._call("on_epoch_begin", epoch, {} if logs is None else logs)
-        if self._bar is not None:
-            self._bar.start(epoch)
+        self.show_epoch(epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None, seconds: float | None = None) -> None:  # noqa: D102
         if self._bar is not None:

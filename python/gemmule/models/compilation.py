@@ -23,6 +23,8 @@ class Compilation:
 
     _compiled: Compiled | None = None
     _predictor: Predictor | None = None
+    _progress: Any
+    _interrupted: Any
     run_eagerly = False
     jit_compile: bool | str = "auto"
 
@@ -84,6 +86,7 @@ class Compilation:
         self.jit_compile = jit_compile
         self._compiled = Compiled(model, optimizer, objective, measures)
         self._runner = EpochRunner(model, self._compiled)
+        self._progress = self._interrupted = None
         self._predictor = None  # run_eagerly and jit_compile concern predictions, too
 
     def _check_outputs(self, **settings: Any) -> None:

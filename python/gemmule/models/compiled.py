@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,9 @@ class Compiled:
         self.flag = persistent((1,), "int32")
         self._model = model
         self._training = True  # what `results` speaks of: the training, or the evaluation in the middle of it
+        self._aside: list[
+            tuple[Any, list[np.ndarray]]
+        ] = []  # the sums of the training, while an evaluation has its own
         self._tracked: set[bool] = set()  # for which of them the step feeds the compiled metrics
         self._logs: dict[bool, dict[str, np.ndarray]] = {True: {}, False: {}}  # what a step of the user's returns
         self.lock = threading.Lock()  # held while the model trains
@@ -132,13 +135,47 @@ class Compiled:
         """Sums of its own for an evaluation in the middle of an epoch."""
         states = [(metric, metric.save_state()) for metric in self._all_metrics()]
         before, self._training = self._training, False
+        aside, self._aside = self._aside, self._aside or states
         self.reset_metrics()
         try:
             yield
         finally:
-            self._training = before
+            self._training, self._aside = before, aside
             for metric, state in states:
                 metric.restore_state(state)
+
+    def training_sums(self) -> list[list[np.ndarray]]:
+        """The sums of all metrics over the epoch of training, also in the middle of a validation."""
+        return [state for _, state in self._aside] or [metric.save_state() for metric in self._all_metrics()]
+
+    def step_logs(self) -> dict[str, np.ndarray]:
+        """What a training step of the user's returned last, by name."""
+        return self._logs[True]
+
+    def is_tracked(self) -> bool:
+        """Whether the training step feeds the compiled metrics."""
+        return True in self._tracked
+
+    def restore_sums(self, arrays: Mapping[str, np.ndarray], tracked: bool) -> None:
+        """Goes back to sums and logs of an epoch of training.
+
+        Args:
+            arrays: by names as `Progress` gives them.
+            tracked: what `is_tracked` said.
+
+        Raises:
+            ValueError: if there are other metrics now.
+        """
+        metrics = self._all_metrics()
+        for number, metric in enumerate(metrics):
+            saved = [arrays.get(f"/metrics/{number}/{part}") for part in range(len(metric.save_state()))]
+            if any(one is None or one.shape != now.shape for one, now in zip(saved, metric.save_state())):
+                raise ValueError(f"The run had other metrics than this model, which has {metric.name!r}.")
+            metric.restore_state(saved)
+        for name, array in arrays.items():
+            if name.startswith("/logs/"):
+                self._logs[True].setdefault(name[6:], persistent((1,), "float64"))[...] = array
+        self._tracked |= {True} if tracked else set()
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:

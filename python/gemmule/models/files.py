@@ -11,10 +11,14 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from gemmule.errors import received
 from gemmule.layers.holding import blank_weights
 from gemmule.layers.serialization import deserialize, serialize
 from gemmule.models.model import Model
+from gemmule.models.progress import Interrupted
+from gemmule.models.training_state import OWN, capture, prepare, restore
 from gemmule.registry import CustomObjectScope
 from gemmule.saving.objects import deserialize_keras_object, serialize_keras_object
 from gemmule.saving.safetensors import Reader, save_file
@@ -44,6 +48,10 @@ def save_model(
     arrays = {name: variable.array for name, variable in model._named_weights().items()}
     if model.compiled:
         metadata[COMPILED] = _text(_compile_config(model))
+    if model.compiled and state != "weights":
+        training, more = capture(model, state == "full")
+        metadata[TRAINING] = _text(training)
+        arrays |= more
     save_file(arrays, filepath, metadata)
 
 
@@ -138,3 +146,30 @@ def _made(reader: Reader) -> Model:
 
 def _compile(model: Model, reader: Reader) -> None:
     model.compile(**_parsed(reader, COMPILED))
+    if TRAINING in reader.metadata:
+        restore_training(model, reader)
+
+
+def restore_training(model: Model, reader: Reader) -> None:
+    """Puts the training of a compiled model where it was when the file was written.
+
+    Args:
+        model: the model, compiled as it was then.
+        reader: the file.
+
+    Raises:
+        ValueError: if the file does not fit the model.
+    """
+    state, names = _parsed(reader, TRAINING), [name for name in reader.entries if name.startswith(STATE)]
+    prepare(model, state, names)
+    restore(model, state, names, lambda name, array: _read_into(reader, name, array))
+    if "run" in state:
+        rest = {name: reader.read(name) for name in names if not name.startswith(OWN)}
+        model._interrupted = Interrupted(state["run"], rest)
+
+
+def _read_into(reader: Reader, name: str, array: np.ndarray) -> None:
+    entry = reader.entries[name]
+    if entry.shape != array.shape or reader.dtype(name) != array.dtype:
+        raise ValueError(f"{name!r} has another shape or type than in this model.{received(shape=entry.shape)}")
+    reader.read_into(name, array)

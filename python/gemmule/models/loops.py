@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemmule.callbacks import CallbackList
 from gemmule.errors import NonFiniteError, received
 from gemmule.models.compiled import Compiled
+from gemmule.models.progress import Progress
 from gemmule.models.runner import EpochRunner, Training
 
 if TYPE_CHECKING:
     from gemmule.data.adapter import Dataset
+    from gemmule.models.feed import Feed
     from gemmule.models.model import Model
 
 
@@ -38,62 +40,161 @@ def _batch_count(size: int, batch_size: int, limit: int | None, name: str) -> in
     return limit or batches
 
 
+class Plan(NamedTuple):
+    """The arguments of `fit` that its loop goes by; see there."""
+
+    batch_size: int
+    epochs: int
+    initial_epoch: int
+    shuffle: bool
+    steps_per_epoch: int | None
+    validation_steps: int | None
+    validation_batch_size: int
+    validation_freq: int
+    resume: bool
+
+
 def train_loop(
     model: Model,
     compiled: Compiled,
     runner: EpochRunner,
     data: Dataset,
     validation: Dataset | None,
-    *,
-    batch_size: int,
-    epochs: int,
-    initial_epoch: int,
+    plan: Plan,
     verbose: str | int,
     callbacks: Any,
-    shuffle: bool,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int,
-    validation_freq: int,
 ) -> Any:
     """What `fit` does once its arguments are checked; see there."""
-    batches = _batch_count(data.size, batch_size, steps_per_epoch, "steps_per_epoch")
+    batches = _batch_count(data.size, plan.batch_size, plan.steps_per_epoch, "steps_per_epoch")
     with Training(runner, compiled, data) as feed:
         runner.check_validation(validation)
-        hooks = CallbackList(callbacks, add_history=True, model=model, verbose=verbose, epochs=epochs, steps=batches)
-        watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
+        hooks = CallbackList(callbacks, True, model=model, verbose=verbose, epochs=plan.epochs, steps=batches)
+        settings = {
+            "examples": data.size, "batch_size": plan.batch_size, "steps_per_epoch": batches, "shuffle": plan.shuffle,
+            "data": [f"{name} {shape} {stored}" for name, shape, stored, _ in feed.layout.columns],
+        }  # fmt: skip
+        return _Fit(model, compiled, runner, feed, validation, plan, hooks, settings).run()
+
+
+class _Fit:
+    """One `fit`, which may begin where another one was interrupted: in the middle of an epoch, even of a hook."""
+
+    def __init__(
+        self,
+        model: Model,
+        compiled: Compiled,
+        runner: EpochRunner,
+        feed: Feed,
+        validation: Dataset | None,
+        plan: Plan,
+        hooks: CallbackList,
+        settings: dict[str, Any],
+    ) -> None:
+        self.model, self.compiled, self.runner, self.feed = model, compiled, runner, feed
+        self.validation, self.plan, self.hooks = validation, plan, hooks
+        self.watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
+        self.progress = Progress(compiled, hooks, feed.arrays["indices"], settings, plan.initial_epoch)
+
+    def run(self) -> Any:
+        """All epochs; the history."""
+        model, hooks, progress = self.model, self.hooks, self.progress
+        self._check_resume()
         model.stop_training = False
-        hooks.on_train_begin()
-        logs: dict[str, float] = {}
-        for epoch in range(initial_epoch, epochs):
-            compiled.reset_metrics()
-            if shuffle:
-                feed.shuffle(compiled.shuffle_stream)
-            hooks.on_epoch_begin(epoch)
-            start = time.perf_counter()
-
-            def after_slice(done: int) -> bool:
-                hooks.progress(done, compiled.results)
-                return model.stop_training
-
-            try:
-                runner.run(True, feed, batch_size, batches, f"epoch {epoch + 1}, ", watch, after_slice)
-            except NonFiniteError as error:
-                if not hooks.on_non_finite(error):
-                    raise
-                model.stop_training = True
-            logs = compiled.results()
-            if validation is not None and (epoch + 1) % validation_freq == 0:
-                found = test_loop(
-                    model, compiled, runner, validation, validation_batch_size, 0, hooks, validation_steps
-                )
-                logs |= {f"val_{name}": value for name, value in found.items()}
-            hooks.on_epoch_end(epoch, dict(sorted(logs.items())), seconds=time.perf_counter() - start)
+        model._progress = None if model._interrupted else progress
+        progress.start_epoch()
+        hooks.on_train_begin()  # a callback may bring an interrupted run
+        hook, late = self._take_up()
+        if hook in ("", "on_train_begin"):
+            first = progress.epoch
+        else:
+            self._end_epoch(hook, late)
+            first = progress.epoch + 1
+        for epoch in range(first, self.plan.epochs):
             if model.stop_training:
                 break
-        compiled.finish_training()
-        hooks.on_train_end(logs)
+            self._begin_epoch(epoch)
+            self._end_epoch("", [])
+        if hook == "on_train_end" and (first >= self.plan.epochs or model.stop_training):
+            hooks.catch_up(hook, late, progress.logs)
+        else:
+            self.compiled.finish_training()
+            hooks.on_train_end(progress.logs)
         return hooks.history
+
+    def _check_resume(self) -> None:
+        if not self.plan.resume:
+            self.model._interrupted = None
+        elif self.model._interrupted is None:
+            raise ValueError(
+                "fit(resume=True) goes on with a run that was interrupted, and this model carries none. Save it in the "
+                'middle of a fit, model.save(path, state="full") in a callback, and load that file with load_model.'
+            )
+
+    def _take_up(self) -> tuple[str, list[int]]:
+        """The hook of the interruption, `""` for a new run, and the callbacks that have to hear of it yet."""
+        model, interrupted = self.model, self.model._interrupted
+        hook, late = ("", []) if interrupted is None else self.progress.restore(interrupted)
+        if interrupted is not None:
+            model.stop_training = bool(interrupted.state["stop_training"])
+        model._progress, model._interrupted = self.progress, None
+        return hook, late
+
+    def _begin_epoch(self, epoch: int) -> None:
+        self.progress.epoch = epoch
+        self.progress.start_epoch()
+        self.compiled.reset_metrics()
+        if self.plan.shuffle:
+            self.feed.shuffle(self.compiled.shuffle_stream)
+        self.hooks.on_epoch_begin(epoch)
+
+    def _end_epoch(self, hook: str, late: list[int]) -> None:
+        """The batches of an epoch, or those that are left, the validation, and the end.
+
+        Args:
+            hook: where the run was interrupted in this epoch, `""` if it was not.
+            late: the callbacks that have to hear of it yet.
+        """
+        hooks, progress, epoch, start = self.hooks, self.progress, self.progress.epoch, time.perf_counter()
+        over = hook in ("on_epoch_end", "on_train_end")
+        if hook and not over:
+            hooks.show_epoch(epoch)
+        if hook == "on_epoch_begin":
+            hooks.catch_up(hook, late, epoch, {})
+        elif hook == "on_train_batch_begin":
+            hooks.catch_up(hook, late, progress.batch, {})
+        elif hook == "on_train_batch_end":
+            hooks.catch_up(hook, late, progress.batch - 1, self.compiled.results())
+        elif hook == "on_epoch_end":
+            hooks.catch_up(hook, late, epoch, progress.logs)
+        stopped = hook == "on_train_batch_end" and self.model.stop_training
+        if not (over or stopped or hook.startswith("on_test")):
+            self._run_batches(hook == "on_train_batch_begin")
+        if not over:
+            progress.logs = dict(sorted((self.compiled.results() | self._validate()).items()))
+            hooks.on_epoch_end(epoch, progress.logs, seconds=time.perf_counter() - start)
+
+    def _run_batches(self, begun: bool) -> None:
+        def after_slice(done: int) -> bool:
+            self.hooks.progress(done, self.compiled.results)
+            return self.model.stop_training
+
+        batches, size, progress = self.progress.settings["steps_per_epoch"], self.plan.batch_size, self.progress
+        place = f"epoch {progress.epoch + 1}, "
+        try:
+            self.runner.run(
+                True, self.feed, size, batches, place, self.watch, after_slice, start=progress.batch, begun=begun
+            )
+        except NonFiniteError as error:
+            if not self.hooks.on_non_finite(error):
+                raise
+            self.model.stop_training = True
+
+    def _validate(self) -> dict[str, float]:
+        if self.validation is None or (self.progress.epoch + 1) % self.plan.validation_freq:
+            return {}
+        size, steps = self.plan.validation_batch_size, self.plan.validation_steps
+        found = test_loop(self.model, self.compiled, self.runner, self.validation, size, 0, self.hooks, steps)
+        return {f"val_{name}": value for name, value in found.items()}
 
 
 def test_loop(

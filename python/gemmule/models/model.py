@@ -46,8 +46,17 @@ class Model(Trainer, Layer):
         (5, 1)
     """
 
-    _unwatched = Layer._unwatched | {"stop_training", "run_eagerly", "jit_compile", "history"}
+    _unwatched = Layer._unwatched | {
+        "stop_training",
+        "run_eagerly",
+        "jit_compile",
+        "history",
+        "_progress",
+        "_interrupted",
+    }
+    _unwatched |= {"_progress", "_interrupted"}
     _unwatched |= {"_forms", "_input_layer", "_stack", "_start", "_calls"}  # none of them changes a recorded step
+    _untracked = Layer._untracked | {"_interrupted"}
     _wants_floats = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -164,7 +173,8 @@ class Model(Trainer, Layer):
             overwrite: whether an existing file may be replaced.
             zipped: only `None` or `False`: files are not compressed.
             state: how much of a training to keep: `"weights"` (nothing), `"optimizer"` (its slots and steps, as Keras
-                does) or `"full"`.
+                does) or `"full"`: all that `fit(resume=True)` on the loaded model needs to go on with the run as if it
+                had never stopped, also when a callback saves the model in the middle of an epoch.
 
         Raises:
             FileExistsError: if the file exists and `overwrite` is false.

@@ -96,8 +96,10 @@ class EpochRunner:
         place: str = "",
         hooks: Any = None,
         after_slice: Callable[[int], bool] | None = None,
+        start: int = 0,
+        begun: bool = False,
     ) -> int:
-        """Runs an epoch, from the first row on.
+        """Runs an epoch.
 
         Args:
             training: train or evaluate.
@@ -107,12 +109,14 @@ class EpochRunner:
             place: text for error messages, such as `"epoch 2"`.
             hooks: object with `batch_begin(batch)` and `batch_end(batch)`, when somebody wants to hear each batch.
             after_slice: called with the number of batches done; returns whether to stop.
+            start: batches done before.
+            begun: whether `batch_begin` was called for the first one already.
 
         Returns:
             The number of batches done.
         """
         try:
-            return self._run(training, feed, batch_size, batches, place, hooks, after_slice)
+            return self._run(training, feed, batch_size, batches, place, hooks, after_slice, start, begun)
         finally:
             self._let_go(feed)
 
@@ -125,9 +129,10 @@ class EpochRunner:
         place: str,
         hooks: Any,
         after_slice: Callable[[int], bool] | None,
+        done: int,
+        begun: bool,
     ) -> int:
         cursor = self._compiled.cursor if training else self._compiled.test_cursor
-        done = 0
         while done < batches:
             rows = min(batch_size, feed.size - done * batch_size)
             count = min(batches, feed.size // batch_size) - done if rows == batch_size else 1
@@ -136,7 +141,9 @@ class EpochRunner:
                 step.bind(name, array)
             if hooks is not None:
                 count = 1
-                hooks.batch_begin(done)
+                if not begun:
+                    hooks.batch_begin(done)
+                begun = False
             cursor[0] = done * batch_size  # a callback may have evaluated other data in between
             completed, code = step.run(count, SLICE_SECONDS)
             done += completed

@@ -15,9 +15,10 @@ from gemmule.data.nested import ONE, Form, put_together
 from gemmule.errors import received
 from gemmule.layers.rules import total_loss
 from gemmule.models.compilation import Compilation
-from gemmule.models.loops import test_loop, train_loop
+from gemmule.models.loops import Plan, test_loop, train_loop
 from gemmule.models.outputs import Outputs
 from gemmule.models.predictor import Predictor
+from gemmule.models.progress import Interrupted, Progress
 from gemmule.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Trainer(Compilation):
     """
 
     _forms: Mapping[Any, Outputs] = {}
+    _progress: Progress | None = None  # of the last `fit`
+    _interrupted: Interrupted | None = None  # a run that `fit(resume=True)` will go on with
     stop_training = False
 
     @property
@@ -159,6 +162,7 @@ class Trainer(Compilation):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        resume: bool = False,
     ) -> Any:
         """Trains the model.
 
@@ -180,6 +184,9 @@ class Trainer(Compilation):
             validation_steps: batches of the validation data, all by default.
             validation_batch_size: `batch_size` by default.
             validation_freq: validate every so many epochs.
+            resume: go on with the run that was interrupted when the model was saved with `state="full"`, with the same
+                data, settings and callbacks: it ends with the same bits as if it had never stopped. A validation that
+                was under way begins anew. `initial_epoch` does not count then.
 
         Returns:
             A `History`; its `history` dict has the values of each epoch. Training values are means over the epoch,
@@ -203,23 +210,12 @@ class Trainer(Compilation):
         if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, (int, np.integer)) or initial_epoch < 0:
             raise ValueError(f"initial_epoch must be a non-negative integer.{received(initial_epoch=initial_epoch)}")
         data, validation = adapter.training_data(x, y, sample_weight, class_weight, validation_split, validation_data)
-        return train_loop(
-            cast("Model", self),
-            compiled,
-            self._runner,
-            data,
-            validation,
-            batch_size=batch_size or 32,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            verbose=verbose,
-            callbacks=callbacks,
-            shuffle=shuffle,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size or batch_size or 32,
-            validation_freq=validation_freq,
-        )
+        batch_size = batch_size or 32
+        plan = Plan(
+            batch_size, epochs, initial_epoch, bool(shuffle), steps_per_epoch, validation_steps,
+            validation_batch_size or batch_size, validation_freq, resume,
+        )  # fmt: skip
+        return train_loop(cast("Model", self), compiled, self._runner, data, validation, plan, verbose, callbacks)
 
     def evaluate(
         self,

@@ -314,6 +314,32 @@ class Optimizer(Watched):
         kept = [array for state in states for array in state.arrays()]
         return [self.hyper, self.updates, self.calls, *([] if self._gate is None else [self._gate]), *kept]
 
+    def has_slots(self, variable: Variable) -> bool:
+        """Whether state is kept for a variable."""
+        return id(variable) in self._states
+
+    def named_state(self) -> dict[str, np.ndarray]:
+        """What is kept besides slots, in place: a file holds it, and writes it back. A subclass adds what it has."""
+        return {"iterations": self.updates, "calls": self.calls, "hyper": self.hyper}
+
+    def variable_rules(self, names: dict[int, str]) -> dict[str, Any]:
+        """The rules for single variables as plain values: exclusions from weight decay, factors of the learning rate.
+
+        Args:
+            names: of variables, by `id`.
+        """
+        return {"multipliers": self._rules.multipliers, **self._rules.exclusions(names)}
+
+    def set_variable_rules(self, rules: dict[str, Any], variables: dict[str, Variable]) -> None:
+        """Takes over what `variable_rules` returned.
+
+        Args:
+            rules: the rules.
+            variables: by name.
+        """
+        self._rules.multiply(rules["multipliers"])
+        self._rules.exclude([variables[name] for name in rules["undecayed"]], rules["undecayed_patterns"])
+
     def state_bytes(self, run: ParameterRun) -> int:
         """Bytes of all that is kept for a run."""
         return sum(array.nbytes for array in self._runs[id(run)][1].arrays())

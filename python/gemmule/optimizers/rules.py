@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,7 +109,8 @@ class Rules:
         self.values: dict[str, float | None] = dict.fromkeys(settings)
         self.share = 1.0  # of the sum of accumulated gradients
         self.limits = persistent((2,), "float64")  # share, limit of the norm: what clip_scale reads
-        self._undecayed: list[Callable[[Variable], bool]] = []
+        self._undecayed: dict[int, Variable] = {}
+        self._undecayed_patterns: list[str] = []
         self._multipliers: dict[str, float] = {}
         self._rows: list[tuple[Part, np.ndarray]] = []
         for name, value in settings.items():
@@ -140,9 +141,16 @@ class Rules:
     def exclude(self, variables: Iterable[Variable], names: Iterable[str]) -> None:
         """Leaves variables out of weight decay, by object or by a pattern found in their names."""
         self.check_open("variables cannot be excluded from weight decay")
-        excluded = {id(variable): variable for variable in variables}
-        patterns = [re.compile(name) for name in names]
-        self._undecayed.append(lambda v: id(v) in excluded or any(pattern.search(v.path) for pattern in patterns))
+        patterns = list(names)
+        for pattern in patterns:
+            re.compile(pattern)  # raises now for what is no pattern
+        self._undecayed |= {id(variable): variable for variable in variables}
+        self._undecayed_patterns += patterns
+
+    def exclusions(self, names: dict[int, str]) -> dict[str, list[str]]:
+        """What `exclude` was told, with the names of variables given by `id`."""
+        known = [names[key] for key in self._undecayed if key in names]
+        return {"undecayed": known, "undecayed_patterns": list(self._undecayed_patterns)}
 
     def multiply(self, factors: dict[str, float]) -> None:
         """Factors of the learning rate by patterns found in the names of variables; the last one that fits counts."""
@@ -161,7 +169,8 @@ class Rules:
         return dict(self._multipliers)
 
     def _decays(self, variable: Variable) -> bool:
-        return not any(excluded(variable) for excluded in self._undecayed)
+        patterns = self._undecayed_patterns
+        return id(variable) not in self._undecayed and not any(re.search(one, variable.path) for one in patterns)
 
     def _multiplier(self, variable: Variable) -> float:
         found = [factor for name, factor in self._multipliers.items() if re.search(name, variable.path)]
