@@ -14,6 +14,8 @@ from gemmule.registry import (
 from gemmule.saving.safetensors import load_file, save_file
 
 _HOME = {
+    "import_keras": "saving.from_keras",
+    "import_torch": "saving.from_torch",
     "deserialize_keras_object": "saving.objects",
     "serialize_keras_object": "saving.objects",
     "load_model": "models",
@@ -22,8 +24,8 @@ _HOME = {
 
 __all__ = [
     "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
-    "get_registered_name", "get_registered_object", "load_file", "load_model", "register_keras_serializable",
-    "save_file", "save_model", "serialize_keras_object",
+    "get_registered_name", "get_registered_object", "import_keras", "import_torch", "load_file", "load_model",
+    "register_keras_serializable", "save_file", "save_model", "serialize_keras_object",
 ]  # fmt: skip
 
 

@@ -144,5 +144,5 @@ def check_format(path: str | os.PathLike[str]) -> None:
     if found:
         raise ValueError(
             f"{os.fspath(path)!r} is {found}. gemmule reads safetensors files, whatever their names: those that "
-            "save_weights and save wrote."
+            "save_weights and save wrote. Weights of other libraries: gm.saving.import_torch, gm.saving.import_keras."
         )
