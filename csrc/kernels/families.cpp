@@ -22,6 +22,9 @@ void register_all(Table& table) {
   register_random(table);
   register_reshaping(table);
   register_gather(table);
+  register_elementary(table);
+  register_sort(table);
+  register_cumulative(table);
   register_update(table);
   register_state(table);
 }

@@ -22,6 +22,9 @@ void register_dropout(Table& table);
 void register_random(Table& table);
 void register_reshaping(Table& table);
 void register_gather(Table& table);
+void register_elementary(Table& table);
+void register_sort(Table& table);
+void register_cumulative(Table& table);
 void register_update(Table& table);
 void register_state(Table& table);
 

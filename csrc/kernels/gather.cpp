@@ -233,6 +233,38 @@ struct OneHot {
   }
 };
 
+// x and out (n, row), indices (m), updates (m, row): out = x, but updates[i] in row indices[i]; of equal indices the
+// last one counts, indices outside do nothing.
+struct Put {
+  struct Args {
+    TakeArgs rows;
+    int64_t bytes;
+  };
+
+  static Args prepare(const Call& call) {
+    const DType dtype = call.dtype(0);
+    const int64_t n = call.dim(0, 0), bytes = element_bytes(dtype);
+    const int64_t inner = n ? call.size(0) / n : 0;
+    return {{1, n, inner, call.size(2), bytes, call.dtype(2) == DType::int64, dtype}, call.size(0) * bytes};
+  }
+  static int64_t units(const Args&) { return 1; }
+  static double cost(const Args& args) {
+    const double updated = static_cast<double>(args.rows.m) * static_cast<double>(args.rows.inner * args.rows.bytes);
+    return cost_ns(0, 2 * (static_cast<double>(args.bytes) + updated)) + 3.0 * static_cast<double>(args.rows.m);
+  }
+
+  static void run(unsigned char* out, const unsigned char* x, const void* data, const unsigned char* updates,
+                  const Args& args, const Units& u) {
+    if (u.first == u.last) return;
+    const IndexArray indices = args.rows.indices(data);
+    const int64_t row_bytes = args.rows.inner * args.rows.bytes;
+    __builtin_memcpy(out, x, args.bytes);
+    for (int64_t i = 0; i < args.rows.m; ++i)
+      if (const int64_t at = args.rows.entry(indices[i]); at >= 0)
+        __builtin_memcpy(out + at * row_bytes, updates + i * row_bytes, row_bytes);
+  }
+};
+
 }  // namespace
 
 void register_gather(Table& table) {
@@ -240,6 +272,7 @@ void register_gather(Table& table) {
   add_any<Take>(table, "take");
   for_floating_types([&]<class T>(DType dtype) { table.add<TakeBackward<T>>("take_backward", dtype); });
   add_any<OneHot>(table, "one_hot");
+  add_any<Put>(table, "put");
 }
 
 }  // namespace gemmule::GEMMULE_ISA

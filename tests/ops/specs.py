@@ -884,6 +884,313 @@ CREATION = [
     Row("stop_gradient", (normal(*S),), fuzz=any_shape(), **KEPT),
 ]
 
+# ---- Rows: elementary functions ----------------------------------------------------------------------------------
+
+
+def second(op: str, **fixed: Any) -> Callable[..., Any]:
+    """An op called with its tensors in one list."""
+    return lambda *tensors, **arguments: OPS[op](list(tensors), **fixed, **arguments)
+
+
+def part(op: str, index: int = 0) -> Callable[..., Any]:
+    """One of the results of an op."""
+    return lambda *tensors, **arguments: OPS[op](*tensors, **arguments)[index]
+
+
+ROUGH = {"float32": 5e-6, "float64": 1e-13}
+LOOSE = {"tolerance": ROUGH, "gradient_tolerance": ROUGH}
+FLAT = {"smooth": False, "tolerance": EXACT, "gradient_tolerance": EXACT}  # roundings: the slope is 0
+
+
+def off_halves(*shape: int) -> Input:
+    """Numbers away from multiples of a half, where roundings jump."""
+    return Input(shape, lambda rng, s: rng.integers(-40, 40, s) / 2 + rng.uniform(0.05, 0.45, s))
+
+
+def small(*shape: int) -> Input:
+    """Numbers of both signs up to 0.9."""
+    return within(-0.9, 0.9, *shape)
+
+
+ELEMENTARY = [
+    *(unary(op, normal, **LOOSE) for op in ("sin", "cos", "arctan", "sinh", "cosh", "arcsinh", "erf", "exp2", "expm1")),
+    *(unary(op, small, **LOOSE) for op in ("tan", "arcsin", "arccos", "arctanh")),
+    unary("arccosh", lambda *s: within(1.2, 4, *s), **LOOSE),
+    *(unary(op, positive, **LOOSE) for op in ("log1p", "log2", "log10", "rsqrt")),
+    *(unary(op, off_halves, **FLAT) for op in ("floor", "ceil", "trunc", "round")),
+    unary("round", lambda *s: Input(s, lambda rng, s: rng.integers(-200, 200, s) / 100 + 0.003), tag="decimals",
+          arguments={"decimals": 2}, bench=(), smooth=False,
+          tolerance={"float32": 5e-3, "float64": 1e-14}, gradient_tolerance=EXACT),
+    unary("round", lambda *s: integers(-999, 999, *s, dtype=None), arguments={"decimals": -2}, tag="hundreds", bench=(),
+          dtypes=INTEGERS, tolerance=EXACT, differentiable=False),
+    *binary("arctan2", off_zero, bench=((200, 500), (200, 500)), **LOOSE),
+    *(row for op, b in (("fmod", 0.5), ("mod", -0.5)) for row in binary(
+        op, lambda *s: apart(*s, offset=0.03), lambda *s, b=b: Input(s, lambda rng, s: np.full(s, b)), smooth=False,
+        tolerance={"float32": 2e-5, "float64": 1e-13}, gradient_tolerance=ROUGH, fuzz=None)),
+    *(Row(op, (integers(-50, 50, *S, dtype=None), integers(-4, 5, 37, dtype=None)), tag="integers", dtypes=INTEGERS,
+          tolerance=EXACT, differentiable=False, fuzz=broadcastable(2)) for op in ("fmod", "mod", "floor_divide")),
+    Row("floor_divide", (apart(*S, offset=0.03), within(0.41, 0.42, *S)), tolerance=EXACT, differentiable=False),
+    *binary("logaddexp", lambda *s: apart(*s), lambda *s: apart(*s, offset=0.06), **LOOSE),
+    Row("divide_no_nan", (normal(*S), integers(-2, 3, 37)),
+        smooth=False),
+    *(Row(op, (Input(S, lambda rng, s: rng.choice([1.0, -2.0, np.nan, np.inf, -np.inf], s)),), fuzz=any_shape(),
+          tolerance=EXACT, differentiable=False) for op in ("isnan", "isinf", "isfinite")),
+    Row("isclose", (integers(-3, 3, *S, dtype=None), integers(-3, 3, 37, dtype=None)), dtypes=(*FLOATS, *INTEGERS),
+        tolerance=EXACT, differentiable=False, fuzz=broadcastable(2)),
+    Row("isclose", (Input(S, lambda rng, s: rng.choice([1.0, np.nan, np.inf, -np.inf], s)),) * 2, {"equal_nan": True},
+        tag="nan", tolerance=EXACT, differentiable=False),
+    Row("allclose", (normal(*S), normal(*S)), {"atol": 9.0}, tolerance=EXACT, differentiable=False),
+    Row("logical_xor", (booleans(*S), booleans(37)), dtypes=("bool",), tolerance=EXACT, differentiable=False,
+        fuzz=broadcastable(2)),
+    Row("nan_to_num", (Input(S, lambda rng, s: rng.choice([1.5, -2.0, np.nan, np.inf], s)),), {"posinf": 9.0},
+        tolerance=EXACT, differentiable=False),
+    unary("nan_to_num", normal, tag="finite", tolerance=EXACT, bench=(), smooth=False),
+    Row("isin", (integers(-9, 9, *S, dtype=None), integers(-9, 9, 7, dtype=None)), dtypes=(*FLOATS, *INTEGERS),
+        tolerance=EXACT, differentiable=False),
+    Row("select", (normal(*S), normal(37)), tolerance=EXACT, smooth=False,
+        call=lambda a, b: OPS["select"]([np.arange(37) < 9, np.arange(37) % 2 == 0], [a, b], 0.5)),
+]  # fmt: skip
+
+# ---- Rows: running sums, sorting -----------------------------------------------------------------------------------
+
+
+def shuffled(op: str, draw: Callable[..., Input] = apart, **more: Any) -> list[Row]:
+    """Along the last, the first, no axis."""
+    return [
+        Row(op, (draw(*S),), {"axis": -1}, fuzz=one_axis(), **more),
+        Row(op, (draw(5, 4, 3),), {"axis": 1}, tag="middle", **more),
+        Row(op, (draw(*S),), {"axis": None}, tag="flat", **more),
+    ]
+
+
+def one_axis(least: int = 0) -> Callable[..., Any]:
+    """A shape and one of its axes, or none."""
+
+    def shapes(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+        found, arguments = with_axes(least, several=False)(rng)
+        return found, {"axis": arguments["axis"]}
+
+    return shapes
+
+
+def ranked(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """A shape and how many of its last axis to choose."""
+    shape = some_shape(rng, 1, 3, 1)
+    return [shape], {"k": int(rng.integers(1, shape[-1] + 1))}
+
+
+TIES = integers(-5, 5, *S, dtype=None)
+SORT = [
+    *shuffled("cumsum", normal, **LOOSE),
+    *shuffled("cumprod", lambda *s: within(0.9, 1.12, *s), **LOOSE),
+    Row("cumprod", (Input((3, 6), lambda rng, s: rng.uniform(0.5, 2, s) * (np.arange(s[-1]) % 4 != 2)),), {"axis": 1},
+        tag="zeros", **LOOSE),
+    *(Row(op, (integers(-3, 4, 5, 7, dtype=None),), {"axis": 0}, tag="integers", dtypes=INTEGERS, tolerance=EXACT,
+          differentiable=False) for op in ("cumsum", "cumprod", "diff")),
+    Row("diff", (normal(*S),), {"n": 2}, bench=(BIG,), **LOOSE),
+    Row("argsort", (TIES,), tolerance=EXACT, differentiable=False, dtypes=(*FLOATS, *INTEGERS), bench=((64, 1000),),
+        fuzz=one_axis()),
+    Row("argsort", (Input(S, lambda rng, s: rng.choice([-1.0, 0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40], s)),),
+        tag="special", tolerance=EXACT, differentiable=False, dtypes=("float64",)),
+    Row("argsort", (booleans(*S),), {"axis": 0}, tag="bool", tolerance=EXACT, differentiable=False, dtypes=("bool",)),
+    *shuffled("sort", smooth=False, tolerance=EXACT, gradient_tolerance=EXACT),
+    Row("sort", (TIES,), tag="integers", tolerance=EXACT, differentiable=False, dtypes=INTEGERS),
+    Row("top_k", (apart(*S),), {"k": 3}, call=part("top_k"), fuzz=ranked, smooth=False, tolerance=EXACT),
+    Row("top_k", (TIES,), {"k": 4}, tag="indices", call=part("top_k", 1), fuzz=ranked, dtypes=(*FLOATS, *INTEGERS),
+        tolerance=EXACT, differentiable=False),
+    Row("in_top_k", (integers(-1, 8, 31), integers(-5, 5, 31, 7, dtype=None)), {"k": 3}, tolerance=EXACT,
+        differentiable=False),
+    *(Row("quantile", (apart(5, 4, 3),), {"q": q, "axis": axis, "method": method, "keepdims": keepdims}, tag=tag,
+          smooth=False, **LOOSE) for tag, q, axis, method, keepdims in (
+              ("", 0.3, None, "linear", False), ("several", [0.0, 0.35, 1.0], (0, 2), "linear", True),
+              ("lower", 0.35, 1, "lower", False), ("higher", 0.35, -1, "higher", False),
+              ("nearest", 0.35, 0, "nearest", False), ("midpoint", 0.35, 0, "midpoint", True))),
+    Row("median", (apart(*S),), {"axis": 0, "keepdims": True}, smooth=False, **LOOSE),
+    Row("median", (apart(4, 3),), tag="even", smooth=False, fuzz=with_axes(1), **LOOSE),
+    *(Row("searchsorted", (Input((9,), lambda rng, s: np.sort(rng.integers(-5, 5, s))), TIES), {"side": side}, tag=side,
+          dtypes=(*FLOATS, *INTEGERS), tolerance=EXACT, differentiable=False) for side in ("left", "right")),
+    Row("digitize", (TIES,), {"bins": [-3.0, -1.0, 0.0, 4.0]}, tolerance=EXACT, differentiable=False),
+]  # fmt: skip
+
+# ---- Rows: sums of products ------------------------------------------------------------------------------------------
+
+
+def einsum(subscripts: str, *shapes: Shape, **more: Any) -> Row:
+    """One row for each kind of subscripts."""
+    return Row("einsum", tuple(normal(*shape) for shape in shapes), tag=subscripts.replace(">", ""),
+               call=lambda *tensors: OPS["einsum"](subscripts, *tensors), **{**MATRIX, **more})  # fmt: skip
+
+
+CONTRACTION = [
+    einsum("ij,jk->ik", (5, 7), (7, 3), bench=((256, 256), (256, 256))),
+    einsum("bij,bjk->bik", (2, 3, 4), (2, 4, 5)),
+    einsum("bhqd,bhkd->bhqk", (2, 3, 4, 5), (2, 3, 6, 5)),
+    einsum("ij,ij->", (5, 7), (5, 7)),
+    einsum("ij,j", (5, 7), (7,)),
+    einsum("ij->ji", (5, 7)),
+    einsum("ii->i", (5, 5)),
+    einsum("ii", (5, 5)),
+    einsum("iji->j", (4, 3, 4)),
+    einsum("i,j->ij", (5,), (7,)),
+    einsum("ij,ij->ij", (5, 7), (5, 7)),
+    einsum("...ij,...jk->...ik", (2, 1, 3, 4), (6, 4, 5)),
+    einsum("...i->...", (2, 3, 4)),
+    einsum("...i,i...->i...", (2, 5), (5, 1)),
+    einsum("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)),
+    einsum("ijk,kjm->im", (2, 3, 4), (4, 3, 5)),
+    einsum("ab,cd->ad", (2, 3), (4, 5)),
+    Row("einsum", (integers(-9, 9, 5, 7, dtype=None), integers(-9, 9, 7, 3, dtype=None)), tag="integers",
+        call=lambda a, b: OPS["einsum"]("ij,jk->ki", a, b), dtypes=INTEGERS, tolerance=EXACT, differentiable=False),
+    Row("tensordot", (normal(2, 3, 4), normal(3, 4, 5)), **MATRIX),
+    Row("tensordot", (normal(2, 3, 4), normal(4, 5, 2)), {"axes": [[0, 2], [2, 0]]}, tag="pairs", **MATRIX),
+    Row("tensordot", (normal(2, 3), normal(4)), {"axes": 0}, tag="none", **MATRIX),
+    *(Row("dot", tuple(normal(*s) for s in shapes), tag=tag, **MATRIX) for tag, shapes in (
+        ("", ((5, 7), (7, 3))), ("vectors", ((7,), (7,))), ("stacks", ((2, 3, 4), (5, 4, 6))),
+        ("scalar", ((), (3, 2))), ("stack-vector", ((2, 3, 4), (4,))))),
+    Row("inner", (normal(2, 3, 4), normal(5, 4)), **MATRIX),
+    Row("outer", (normal(5), normal(2, 3)), **MATRIX),
+    Row("vdot", (normal(3, 4), normal(4, 3)), **MATRIX),
+    Row("cross", (normal(5, 3), normal(3)), **MATRIX),
+]  # fmt: skip
+
+# ---- Rows: statistics ------------------------------------------------------------------------------------------------
+
+STATISTICS = [
+    *(Row(op, (normal(3, 5, 7),), arguments, tag=tag, fuzz=with_axes(2) if not tag else None, bench=bench, **LOOSE)
+      for op in ("var", "std", "logsumexp") for tag, arguments, bench in (
+          ("", {}, ()), ("last", {"axis": -1}, (BIG,)), ("two", {"axis": (0, 2), "keepdims": True}, ()))),
+    Row("moments", (normal(*S),), {"axes": [0]}, call=part("moments"), **LOOSE),
+    Row("moments", (normal(*S),), {"axes": [0]}, tag="variance", call=part("moments", 1), **LOOSE),
+    Row("average", (normal(*S), positive(5)), {"axis": 0}, **LOOSE,
+        call=lambda x, weights, axis: OPS["average"](x, axis, weights)),
+    Row("average", (normal(*S), positive(*S)), tag="all", **LOOSE,
+        call=lambda x, weights: OPS["average"](x, weights=weights)),
+    *(Row("norm", (off_zero(3, 5, 7),), {"ord": ord, "axis": axis, "keepdims": keepdims}, tag=tag, smooth=False,
+          **LOOSE) for tag, ord, axis, keepdims in (
+          ("", None, None, False), ("rows", 2, -1, True), ("sum", 1, 1, False), ("power", 3, 1, False),
+          ("frobenius", "fro", (0, 2), False), ("columns", 1, (1, 2), False), ("smallest-row", -np.inf, (2, 0), True),
+          )),
+    Row("norm", (integers(-1, 2, 3, 5, dtype=None),), {"ord": 0, "axis": 1}, tag="count", **KEPT),
+    Row("norm", (apart(3, 5),), {"ord": np.inf, "axis": -1}, tag="largest", smooth=False, **LOOSE),
+    Row("normalize", (normal(*S),), **LOOSE),
+    Row("normalize", (off_zero(3, 5, 7),), {"axis": 1, "order": 1}, tag="sum", smooth=False, **LOOSE),
+    Row("count_nonzero", (integers(-1, 2, *S, dtype=None),), {"axis": -1}, dtypes=(*FLOATS, *INTEGERS), tolerance=EXACT,
+        differentiable=False),
+    *(Row("correlate", (normal(n), normal(m)), {"mode": mode}, tag=f"{mode}-{n}-{m}", **LOOSE)
+      for mode in ("valid", "same", "full") for n, m in ((9, 4), (9, 5), (3, 8))),
+]  # fmt: skip
+
+# What these give depends on values, which a plan does not know: no replay.
+READING = [
+    Row("bincount", (integers(0, 6, 31, dtype="int32"),), {"minlength": 9}, **KEPT),
+    Row("bincount", (integers(0, 6, 3, 31, dtype="int32"), normal(3, 31)), tag="weights", tolerance=CLOSE,
+        gradient_tolerance=CLOSE),
+    Row("histogram", (normal(200),), {"bins": 7, "range": (-2.0, 2.0)}, call=part("histogram"), **KEPT),
+    Row("histogram", (integers(-9, 9, 200),), {"bins": 7}, tag="limits", call=part("histogram", 1), tolerance=CLOSE,
+        differentiable=False),
+    Row("nonzero", (integers(-1, 2, *S, dtype=None),), call=part("nonzero", 1), **KEPT),
+    Row("unique", (integers(-5, 5, *S, dtype=None),), dtypes=(*FLOATS, *INTEGERS), **KEPT),
+    Row("unique", (integers(-5, 5, *S, dtype=None),), {"return_inverse": True, "return_counts": True}, tag="counts",
+        call=part("unique", 2), **KEPT),
+    Row("cond", (normal(*S),), call=lambda x: OPS["cond"](x[0, 0] > 9.0, lambda: x, lambda: x * 2.0), **MOVED),
+    Row("switch", (normal(*S),), call=lambda x: OPS["switch"](1, [lambda x: x, lambda x: x * 2.0], x), **MOVED),
+    Row("while_loop", (normal(*S),), call=lambda x: OPS["while_loop"](
+        lambda i, y: i < 3, lambda i, y: (i + 1, y * 2.0), (0, x))[1], **MOVED),
+]  # fmt: skip
+READS = {row.op for row in READING}
+
+# ---- Rows: arranging, joining, scattering ----------------------------------------------------------------------------
+
+
+def grids(*vectors: Any, **arguments: Any) -> Tensor:
+    """The product of the grids depends on all vectors."""
+    first, *others = OPS["meshgrid"](*vectors, **arguments)
+    for grid in others:
+        first = first * grid
+    return first
+
+
+def repeated(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """A shape and how often to repeat each axis, or more axes."""
+    shape = some_shape(rng, 0, 3)
+    return [shape], {"repeats": tuple(int(n) for n in rng.integers(0, 3, int(rng.integers(1, 5))))}
+
+
+ARRANGING = [
+    Row("ravel", (normal(3, 4, 5),), fuzz=any_shape(), **MOVED),
+    Row("swapaxes", (normal(3, 4, 5),), {"axis1": 0, "axis2": -1}, **MOVED),
+    Row("moveaxis", (normal(2, 3, 4, 5),), {"source": 0, "destination": 2}, **MOVED),
+    Row("moveaxis", (normal(2, 3, 4, 5),), {"source": (0, -1), "destination": (2, 0)}, tag="two", **MOVED),
+    Row("broadcast_to", (normal(3, 1),), {"shape": (2, 3, 4)}, tolerance=EXACT, gradient_tolerance=SUMS),
+    *(Row("broadcast_to", (integers(0, 2, 3, 1, dtype=None),), {"shape": (2, 3, 4)}, tag=dtype, dtypes=(dtype,), **KEPT)
+      for dtype in (*INTEGERS, "uint8", "bool")),
+    Row("flip", (normal(3, 4, 5),), {"axis": (0, -1)}, **MOVED),
+    Row("flip", (normal(*S),), tag="all", fuzz=any_shape(), **MOVED),
+    Row("roll", (normal(*S),), {"shift": (2, -3), "axis": (0, 1)}, **MOVED),
+    Row("roll", (normal(*S),), {"shift": 40}, tag="flat", **MOVED),
+    *(Row("rot90", (normal(3, 4, 5),), {"k": k, "axes": (0, 2)}, tag=str(k), **MOVED) for k in (1, 2, 3, -3)),
+    *(Row("diagonal", (normal(3, 4, 5),), {"offset": k, "axis1": 2, "axis2": 0}, tag=str(k), **MOVED)
+      for k in (0, 1, -2, 9)),
+    Row("trace", (normal(3, 4, 5),), {"offset": 1, "axis1": 1, "axis2": 2}, **LOOSE),
+    *(Row("diag", (normal(*shape),), {"k": k}, tag=f"{len(shape)}-{k}", **MOVED)
+      for shape in ((4,), (4, 6)) for k in (0, 2, -1)),
+    *(Row(op, (normal(2, 4, 5),), {"k": k}, tag=str(k), tolerance=EXACT) for op in ("tril", "triu")
+      for k in (0, 1, -2)),
+    *(Row("pad", (normal(*S),), {"pad_width": ((3, 1), (2, 7)), "mode": mode}, tag=mode, **TAKEN)
+      for mode in ("edge", "reflect", "symmetric", "wrap")),
+    Row("pad", (normal(*S),), {"pad_width": 1, "constant_values": 2.5}, tag="value", **MOVED),
+    Row("stack", (normal(*S), normal(*S)), {"axis": 1}, call=second("stack"), **MOVED),
+    Row("vstack", (normal(7), normal(7)), call=second("vstack"), **MOVED),
+    Row("hstack", (normal(3, 7), normal(3, 2)), call=second("hstack"), **MOVED),
+    Row("append", (normal(3, 7), normal(2, 2)), **MOVED),
+    Row("append", (normal(3, 7), normal(3, 2)), {"axis": 1}, tag="axis", **MOVED),
+    Row("split", (normal(6, 5),), {"indices_or_sections": 3}, call=part("split", 1), **MOVED),
+    Row("split", (normal(2, 9),), {"indices_or_sections": [2, 5], "axis": 1}, tag="places", call=part("split", 2),
+        **MOVED),
+    Row("array_split", (normal(7, 5),), {"indices_or_sections": 3}, call=part("array_split", 1), **MOVED),
+    Row("unstack", (normal(2, 3, 4),), {"axis": 1}, call=part("unstack", 2), **MOVED),
+    Row("tile", (normal(3, 4),), {"repeats": (2, 1, 3)}, tolerance=EXACT, gradient_tolerance=SUMS, fuzz=repeated),
+    Row("repeat", (normal(3, 4),), {"repeats": 3, "axis": 1}, **TAKEN),
+    Row("repeat", (normal(3, 2),), {"repeats": [2, 0, 1], "axis": 0}, tag="each", **TAKEN),
+    Row("meshgrid", (normal(3), normal(4)), call=grids, **LOOSE),
+    Row("meshgrid", (normal(3), normal(4), normal(2)), {"indexing": "ij"}, tag="ij", call=grids, **LOOSE),
+    Row("take_along_axis", (normal(4, 5), integers(-4, 4, 7, 5)), {"axis": 0}, **TAKEN),
+    Row("take_along_axis", (normal(4, 5), integers(0, 5, 1, 2, dtype="int64")), {"axis": 1}, tag="broadcast", **TAKEN),
+    Row("take_along_axis", (normal(4, 5), integers(-20, 20, 3, 3)), {"axis": None}, tag="flat", **TAKEN),
+    Row("take_along_axis", (normal(4, 5), integers(-9, 9, 4, 5)), {"axis": 1}, tag="outside", **KEPT),
+    Row("scatter", (normal(7, 3),), call=lambda v: OPS["scatter"](np.arange(14).reshape(7, 2) % 3, v, (3, 4, 3)),
+        **LOOSE),
+    Row("scatter", (integers(0, 4, 9, 1, dtype="int32"), integers(-9, 9, 9, dtype=None)), {"shape": (4,)},
+        tag="integers", dtypes=INTEGERS, **KEPT),
+    Row("scatter_update", (normal(4, 5), normal(6)), tolerance=EXACT,
+        call=lambda x, v: OPS["scatter_update"](x, [[0, 1], [3, 3], [0, 1], [2, 0], [1, 1], [-1, -1]], v)),
+    Row("scatter_update", (normal(4, 5), normal(2, 5)), {"reduction": "add"}, tag="add", **LOOSE,
+        call=lambda x, v, **more: OPS["scatter_update"](x, [[0], [3]], v, **more)),
+    Row("slice", (normal(4, 5),), {"start_indices": (1, 0), "shape": (2, -1)}, **MOVED),
+    Row("slice", (normal(4, 5), integers(0, 2, 2)), {"shape": (2, 3)}, tag="tensor", **MOVED),
+    Row("slice_update", (normal(4, 5), normal(2, 3)), call=lambda x, v: OPS["slice_update"](x, (1, 2), v), **MOVED),
+    Row("slice_update", (normal(4, 5), integers(0, 2, 2), normal(2, 3)), tag="tensor", **MOVED),
+    Row("segment_sum", (normal(9, 3), integers(-1, 5, 9)), {"num_segments": 4}, **LOOSE),
+    Row("multi_hot", (integers(-1, 7, 5, 3, dtype=None),), {"num_classes": 6}, dtypes=INTEGERS, **KEPT),
+    Row("fori_loop", (normal(*S),), call=lambda x: OPS["fori_loop"](0, 3, lambda i, y: y * 2.0, x), **MOVED),
+    Row("map", (normal(3, 4),), call=lambda x: OPS["map"](lambda row: row * 2.0, x), **MOVED),
+    Row("vectorized_map", (normal(3, 4), normal(3, 2)), **LOOSE, call=lambda *xs: OPS["vectorized_map"](
+        lambda rows: OPS["sum"](rows[0]) * rows[1], xs)),
+    Row("scan", (normal(4, 3),), {"reverse": True}, **LOOSE, call=lambda x, reverse: OPS["scan"](
+        lambda c, row: (c * 0.5 + row, c * row), OPS["ones"]((3,), x.dtype), x, reverse=reverse)[1]),
+]  # fmt: skip
+
+REGULAR = [
+    Row("eye", (), {"N": 3, "M": 5, "k": 1}, **KEPT),
+    Row("identity", (), {"n": 3, "dtype": "int32"}, **KEPT),
+    Row("tri", (), {"N": 3, "M": 5, "k": -1}, **KEPT),
+    Row("linspace", (), {"start": -1.0, "stop": 3.0, "num": 7}, **KEPT),
+    Row("linspace", (), {"start": [0.0, 1.0], "stop": 3.0, "num": 5, "endpoint": False, "axis": 1}, tag="axis", **KEPT),
+    Row("logspace", (), {"start": 0.0, "stop": 3.0, "num": 7, "base": 2}, **KEPT),
+    Row("full_like", (normal(*S),), {"fill_value": 2.5}, fuzz=any_shape(), **KEPT),
+    Row("empty", (), {"shape": (2, 3)}, **KEPT),
+]  # fmt: skip
+
 ROWS = [
     *ARITHMETIC,
     *ACTIVATION,
@@ -898,4 +1205,11 @@ ROWS = [
     *RESHAPING,
     *CHOOSING,
     *CREATION,
+    *ELEMENTARY,
+    *SORT,
+    *CONTRACTION,
+    *STATISTICS,
+    *READING,
+    *ARRANGING,
+    *REGULAR,
 ]

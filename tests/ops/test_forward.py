@@ -84,14 +84,21 @@ def test_special_values(row: Row, level: str) -> None:
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
+# Whose result is made of other things, too.
+PARTLY = {
+    *("append", "concatenate", "diag", "divide_no_nan", "hstack", "scatter", "scatter_update", "segment_sum", "select"),
+    *("slice_update", "stack", "tril", "triu", "vstack"),
+}
+
+
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in FINITE_SIZE if row.differentiable])
 def test_nan_is_not_hidden(row: Row) -> None:
     """A NaN in the input is a NaN in the output: nothing like `x > 0 ? x : 0` swallows it."""
     arrays = row.draw(rng_for(row.id), "float32")
     arrays[0][...] = np.nan
-    if row.op in ("sign", "where", "getitem", "pad"):
+    if row.op in ("sign", "where", "getitem", "pad", "nan_to_num"):
         return
     result = value(row, arrays)
     if result.size:
-        partly = row.op == "concatenate" or row.arguments.get("fill_mode") == "constant"
-        assert np.isnan(result).all() or partly
+        partly = row.op in PARTLY or row.arguments.get("fill_mode") == "constant"
+        assert np.isnan(result).any() if partly else np.isnan(result).all()

@@ -10,11 +10,11 @@ from gemmule.backend import execute
 from gemmule.memory import persistent
 from gemmule.plan import StepFunction
 from tests.helpers import forward_and_gradients, rng_for
-from tests.ops.specs import FLOATS, ROWS, Row
+from tests.ops.specs import FLOATS, READS, ROWS, Row
 
-# convert_to_numpy reads a value, which ends a recording; the row of dropout makes a new stream at each call, and
-# dropout's replay is tested with its layer.
-CASES = [row for row in ROWS if row.inputs and row.op not in ("convert_to_numpy", "dropout")]
+# convert_to_numpy and READS read a value, which ends a recording; the row of dropout makes a new stream at each call,
+# and dropout's replay is tested with its layer.
+CASES = [row for row in ROWS if row.inputs and row.op not in {"convert_to_numpy", "dropout", *READS}]
 
 
 def places_like(arrays: list[np.ndarray]) -> list[np.ndarray]:

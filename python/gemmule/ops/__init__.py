@@ -3,6 +3,9 @@
 Every public op is exported here and listed in `registry.OPS`.
 """
 
+from typing import Any
+
+from gemmule.errors import did_you_mean
 from gemmule.ops import operators
 from gemmule.ops.activation import (
     elu,
@@ -35,7 +38,24 @@ from gemmule.ops.activation_composed import (
     tanh_shrink,
     threshold,
 )
+from gemmule.ops.arranging import (
+    broadcast_to,
+    diag,
+    diagonal,
+    flip,
+    moveaxis,
+    ravel,
+    roll,
+    rot90,
+    swapaxes,
+    trace,
+    tril,
+    triu,
+)
 from gemmule.ops.augment import affine_transform
+from gemmule.ops.comparing import allclose, isclose, isfinite, isin, isinf, isnan, logical_xor, nan_to_num, select
+from gemmule.ops.contraction import cross, dot, einsum, inner, outer, tensordot, vdot
+from gemmule.ops.control import cond, custom_gradient, fori_loop, map, scan, switch, vectorized_map, while_loop
 from gemmule.ops.conv2d import conv1d, conv2d, conv2d_transpose
 from gemmule.ops.creation import (
     arange,
@@ -48,9 +68,40 @@ from gemmule.ops.creation import (
     zeros,
     zeros_like,
 )
+from gemmule.ops.cumulative import cumprod, cumsum, diff
 from gemmule.ops.dense import dense
 from gemmule.ops.depthwise import depthwise_conv2d, separable_conv2d
 from gemmule.ops.dropout import dropout
+from gemmule.ops.elementary import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    ceil,
+    cos,
+    cosh,
+    divide_no_nan,
+    erf,
+    exp2,
+    expm1,
+    floor,
+    floor_divide,
+    fmod,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    mod,
+    round,
+    rsqrt,
+    sin,
+    sinh,
+    tan,
+    trunc,
+)
 from gemmule.ops.elementwise import (
     abs,
     add,
@@ -82,6 +133,8 @@ from gemmule.ops.elementwise import (
 from gemmule.ops.gather import one_hot, take
 from gemmule.ops.gemm import matmul
 from gemmule.ops.indexing import getitem
+from gemmule.ops.inspecting import dtype, is_tensor, ndim, shape, size
+from gemmule.ops.joining import append, array_split, hstack, meshgrid, repeat, split, stack, tile, unstack, vstack
 from gemmule.ops.loss import (
     mean_absolute_error,
     mean_squared_error,
@@ -93,9 +146,35 @@ from gemmule.ops.loss import (
 from gemmule.ops.norm import batch_normalization, group_normalization, layer_normalization, normalize_batch
 from gemmule.ops.pool import average_pool, max_pool
 from gemmule.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, sum
+from gemmule.ops.regular import empty, eye, full_like, identity, linspace, logspace, tri
 from gemmule.ops.reshaping import cast, concatenate, expand_dims, flatten, pad, reshape, squeeze, transpose
 from gemmule.ops.resize import upsample
+from gemmule.ops.scattering import (
+    bincount,
+    multi_hot,
+    nonzero,
+    scatter,
+    scatter_update,
+    segment_sum,
+    slice,
+    slice_update,
+    take_along_axis,
+    unique,
+)
 from gemmule.ops.softmax import log_softmax, softmax
+from gemmule.ops.sort import argsort, digitize, in_top_k, median, quantile, searchsorted, sort, top_k
+from gemmule.ops.statistics import (
+    average,
+    correlate,
+    count_nonzero,
+    histogram,
+    logsumexp,
+    moments,
+    norm,
+    normalize,
+    std,
+    var,
+)
 
 __all__ = [
     # activation
@@ -223,8 +302,42 @@ __all__ = [
     # softmax
     "softmax",
     "log_softmax",
-]
+    # arranging
+    "ravel", "swapaxes", "moveaxis", "broadcast_to", "flip", "roll", "rot90", "diagonal", "trace", "diag",
+    "tril", "triu",
+    # comparing
+    "isnan", "isfinite", "isinf", "isclose", "allclose", "logical_xor", "nan_to_num", "isin", "select",
+    # contraction
+    "einsum", "tensordot", "dot", "inner", "outer", "vdot", "cross",
+    # control
+    "cond", "switch", "while_loop", "fori_loop", "map", "vectorized_map", "scan", "custom_gradient",
+    # cumulative
+    "cumsum", "cumprod", "diff",
+    # elementary
+    "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh", "erf",
+    "exp2", "expm1", "log1p", "log2", "log10", "floor", "ceil", "trunc", "round", "rsqrt", "arctan2", "fmod",
+    "mod", "floor_divide", "logaddexp", "divide_no_nan",
+    # inspecting
+    "shape", "ndim", "dtype", "size", "is_tensor",
+    # joining
+    "stack", "vstack", "hstack", "append", "split", "array_split", "unstack", "tile", "repeat", "meshgrid",
+    # regular
+    "eye", "identity", "tri", "linspace", "logspace", "full_like", "empty",
+    # scattering
+    "take_along_axis", "scatter", "scatter_update", "slice", "slice_update", "segment_sum", "bincount",
+    "multi_hot", "nonzero", "unique",
+    # sort
+    "argsort", "sort", "top_k", "in_top_k", "quantile", "median", "searchsorted", "digitize",
+    # statistics
+    "var", "std", "moments", "average", "logsumexp", "norm", "normalize", "count_nonzero", "histogram",
+    "correlate",
+]  # fmt: skip
 
 swish, hard_swish = silu, hard_silu  # Keras's other names
+absolute, amax, amin, true_divide = abs, max, min, divide  # NumPy's other names
 
 operators.install()
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"gm.ops has no function {name!r}.{did_you_mean(name, __all__)}")

@@ -110,7 +110,7 @@ def broadcast_to(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """`array` repeated along its axes of length one."""
     if array.shape == tuple(shape):
         return array
-    always = np.ones(tuple(shape), bool)
+    always = compute("fill", shape=shape, dtype=bool, value=1.0)
     return compute("where", always, array, array, shape=shape, dtype=array.dtype)
 
 

@@ -14,7 +14,7 @@ from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
 from gemmule.errors import received
 from gemmule.ops.arrays import broadcast_to, cast_array, compute, constant, give, give_computed, sum_to
-from gemmule.ops.registry import op
+from gemmule.ops.registry import OPS, op
 from gemmule.ops.shapes import (
     as_float,
     as_tensor,
@@ -453,11 +453,11 @@ def logical_not(x: Any) -> Tensor:
 
 
 @op
-def where(condition: Any, x1: Any, x2: Any) -> Tensor:
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """`x1` where the condition is true, `x2` elsewhere, with broadcasting.
 
     Args:
-        condition: booleans; numbers count as true unless they are zero.
+        condition: booleans; numbers count as true unless they are zero. Alone: `gm.ops.nonzero(condition)`.
         x1: a tensor, array, number or list.
         x2: the same. A branch that is not chosen gets the gradient 0, but 0 times an infinite slope further back is
             NaN: guard the *input* of such a function, too.
@@ -466,12 +466,16 @@ def where(condition: Any, x1: Any, x2: Any) -> Tensor:
         A tensor of the common dtype of `x1` and `x2`.
 
     Raises:
-        ValueError: if the shapes cannot be broadcast together.
+        ValueError: if the shapes cannot be broadcast together, or only one of `x1` and `x2` is given.
 
     Example:
         >>> gm.ops.where([True, False], 1.0, 2.0).numpy()
         array([1., 2.], dtype=float32)
     """
+    if x1 is None or x2 is None:
+        if x1 is x2:
+            return OPS["nonzero"](condition)
+        raise ValueError(f"{at('where')}: give both x1 and x2, or neither.{received(x1=x1, x2=x2)}")
     chosen = as_tensor(as_tensor(condition), "bool").array
     t1, t2 = as_tensors(x1, x2)
     y = empty(broadcast_shapes("where", chosen.shape, t1.shape, t2.shape), t1.dtype)

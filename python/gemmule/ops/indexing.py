@@ -171,10 +171,10 @@ def _gathered(y: Tensor, arrays: list[Any], position: int) -> Tensor:
         return take(y, numbers[0], position)
     lengths = y.shape[position : position + len(arrays)]
     merged = reshape(y, (*y.shape[:position], prod(lengths), *y.shape[position + len(arrays) :]))
-    return take(merged, _linear_index(numbers, lengths), position)
+    return take(merged, linear_index(numbers, lengths), position)
 
 
-def _linear_index(numbers: list[Tensor], lengths: tuple[int, ...]) -> Tensor:
+def linear_index(numbers: list[Tensor], lengths: tuple[int, ...]) -> Tensor:
     """Numbers of the entries in row-major order; behind the end when one of the indices is out of range."""
     linear, inside = as_tensor(0, "int64"), as_tensor(True)
     for number, length in zip(numbers, lengths):

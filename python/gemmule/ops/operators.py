@@ -17,6 +17,8 @@ _BINARY = {
     "sub": "subtract",
     "mul": "multiply",
     "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
     "pow": "power",
     "matmul": "matmul",
 }
@@ -28,11 +30,17 @@ _COMPARE = {
     "gt": "greater",
     "ge": "greater_equal",
 }
-# `array * tensor` reaches __array_ufunc__ as np.multiply(array, tensor): it must give a tensor the tape can follow.
+# NumPy's ufuncs that have an op: `np.multiply(array, tensor)` must give a tensor the tape can follow.
+_SAME_NAMES = (
+    "add subtract multiply divide power matmul maximum minimum negative sign sqrt square exp log reciprocal sin cos "
+    "tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh exp2 expm1 log1p log2 log10 logaddexp "
+    "floor ceil trunc fmod floor_divide isnan isinf isfinite logical_and logical_or logical_xor logical_not"
+)
 _UFUNC_OPS = {
-    **{name: name for name in ("add", "subtract", "multiply", "divide", "power", "matmul", "maximum", "minimum")},
-    **{name: name for name in _COMPARE.values()},
-    "negative": "negative",
+    **{name: name for name in (*_SAME_NAMES.split(), *_COMPARE.values())},
+    "absolute": "abs",
+    "remainder": "mod",
+    "rint": "round",
 }
 
 

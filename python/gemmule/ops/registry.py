@@ -13,6 +13,7 @@ from gemmule.symbolic import Node, find, is_symbolic, probe, refuse_variables
 F = TypeVar("F", bound=Callable[..., Any])
 
 OPS: dict[str, Callable[..., Any]] = {}
+_READING: set[str] = set()
 
 
 def op(function: F) -> F:
@@ -35,6 +36,12 @@ def op(function: F) -> F:
 
     OPS[name] = public
     return cast("F", public)
+
+
+def reading_op(function: F) -> F:
+    """Registers an op that looks at values, as Python's `if` does: no graph can contain it."""
+    _READING.add(function.__name__.rstrip("_"))
+    return op(function)
 
 
 class Operation:
@@ -72,6 +79,11 @@ class Operation:
 
 def _record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     refuse_variables(name, (args, kwargs))
+    if name in _READING:
+        raise ValueError(
+            f"{name}: what it gives depends on values, which a symbolic tensor does not have yet. Use it in the call() "
+            "of a Layer subclass, where the step then runs eagerly, or choose with gm.ops.where."
+        )
     if name == "getitem" and any(t.dtype == bool for t in find((args[1:], kwargs))):
         raise ValueError(
             "getitem: the size of what a mask selects depends on values, which a symbolic tensor does not have yet. "

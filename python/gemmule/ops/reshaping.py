@@ -11,9 +11,9 @@ import numpy as np
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
 from gemmule.config import standardize_dtype
-from gemmule.errors import not_yet, received
+from gemmule.errors import received
 from gemmule.ops.arrays import frozen
-from gemmule.ops.registry import op
+from gemmule.ops.registry import OPS, op
 from gemmule.ops.shapes import as_tensor, empty, normalize_axes, normalize_axis, result_dtype
 from gemmule.scope import where
 from gemmule.tensor import Tensor
@@ -203,30 +203,42 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 @op
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
-    """Zeros around a tensor.
+    """Entries around a tensor: zeros, another number, or what stands near the edge.
 
     Args:
         x: a tensor, array or list.
-        pad_width: how many zeros before and behind each axis: `((before, after), ...)`, one pair for all axes, or one
+        pad_width: how many entries before and behind each axis: `((before, after), ...)`, one pair for all axes, or one
             number for both ends of all axes.
-        mode: only `"constant"`.
-        constant_values: only 0, the default.
+        mode: `"constant"`; or `"edge"` (the last entry again), `"reflect"` (mirrored at it), `"symmetric"` (mirrored
+            behind it) or `"wrap"` (from the other end), as in NumPy.
+        constant_values: the number for `"constant"`; 0 by default.
 
     Returns:
         A tensor of the type of `x`.
 
     Raises:
-        ValueError: if `pad_width` does not fit the axes, or a number is negative.
-        NotImplementedError: for another mode, or another value than 0.
+        ValueError: if `pad_width` does not fit the axes, a number is negative, or for another mode.
 
     Example:
         >>> gm.ops.pad([1.0, 2.0], (1, 2)).numpy()
         array([0., 1., 2., 0., 0.], dtype=float32)
     """
     x = as_tensor(x)
-    if mode != "constant" or constant_values not in (None, 0):
-        raise not_yet("pad(mode=..., constant_values=...)")
+    modes = ("constant", "edge", "reflect", "symmetric", "wrap")
+    if mode not in modes or (mode != "constant" and constant_values is not None):
+        raise ValueError(
+            f"{where('pad')}: mode is one of {', '.join(modes)}, and constant_values belongs to 'constant'."
+            f"{received(mode=mode, constant_values=constant_values)}"
+        )
     pairs = _pad_pairs(pad_width, x)
+    if mode != "constant":
+        for axis, (n, pair) in enumerate(zip(x.shape, pairs)):
+            if any(pair):
+                x = OPS["take"](x, np.pad(np.arange(n), pair, mode), axis)  # type: ignore[call-overload]
+        return x
+    if constant_values not in (None, 0):
+        inside = np.pad(np.ones(x.shape, bool), pairs)
+        return OPS["where"](inside, pad(x, pairs), OPS["cast"](constant_values, x.dtype))
     shape = tuple(before + n + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     start, step = tuple(before for before, _ in pairs), (1,) * x.ndim
     y = empty(shape, x.dtype, "pad")

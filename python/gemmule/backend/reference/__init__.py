@@ -29,6 +29,9 @@ FAMILIES = (
     "random",
     "reshaping",
     "gather",
+    "elementary",
+    "sort",
+    "cumulative",
     "update",
     "state",
 )

@@ -64,3 +64,11 @@ def take_backward(dx: np.ndarray, dy: np.ndarray, indices: np.ndarray, axis: int
 def one_hot(out: np.ndarray, indices: np.ndarray) -> None:
     """`out[..., k]` is 1 where `indices` is k and 0 elsewhere; all zeros for an index outside of `[0, depth)`."""
     out[...] = indices[..., np.newaxis] == np.arange(out.shape[-1])
+
+
+def put(out: np.ndarray, x: np.ndarray, indices: np.ndarray, updates: np.ndarray) -> None:
+    """`out = x` but for `out[indices[i]] = updates[i]`: the last of equal indices counts, others outside do nothing."""
+    out[...] = x
+    at, valid = _entries(indices, len(x))
+    for i in np.flatnonzero(valid):
+        out[at[i]] = updates[i]
