@@ -65,12 +65,13 @@ def metric_values(row: MetricRow) -> Arrays:
     import keras
 
     y_true, y_pred, weights = row.draw()
-    metric: Any = getattr(keras.metrics, row.metric)(**row.kwargs)
+    real = {"dtype": "float32"} if row.metric.endswith("IoU") else {}  # it would cut weights to integers
+    metric: Any = getattr(keras.metrics, row.metric)(**row.kwargs, **real)
     found, start = [], 0
     for size in BATCHES:
         rows = slice(start, start + size)
         metric.update_state(y_true[rows], y_pred[rows], sample_weight=None if weights is None else weights[rows])
-        found.append(np.asarray(metric.result().detach(), np.float32))
+        found.append(metric.result().detach().numpy().copy())
         start += size
     return stored(y_true, y_pred, weights) | {"values": np.stack(found)}
 

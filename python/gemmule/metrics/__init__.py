@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from gemmule import losses
 from gemmule.errors import describe, did_you_mean
+from gemmule.losses import ALIASES as LOSS_ALIASES
+from gemmule.losses import CLASSES as LOSSES
 from gemmule.losses import BinaryCrossentropy as _BinaryLoss
 from gemmule.losses import Loss
 from gemmule.metrics.accuracy import (
@@ -12,65 +15,162 @@ from gemmule.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
     SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
     binary_accuracy,
     categorical_accuracy,
     sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
+from gemmule.metrics.confusion import BinaryIoU, ConfusionMatrix, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from gemmule.metrics.counts import FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
+from gemmule.metrics.curves import (
+    AUC,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from gemmule.metrics.f_score import F1Score, FBetaScore
 from gemmule.metrics.loss_metrics import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanLoss,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
     RootMeanSquaredError,
     SparseCategoricalCrossentropy,
+    SquaredHinge,
 )
 from gemmule.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
+from gemmule.metrics.regression import R2Score
 from gemmule.naming import snake_case
 
 __all__ = [
+    "AUC",
     "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BinaryIoU",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConfusionMatrix",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
     "MeanMetricWrapper",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
     "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "binary_accuracy",
     "categorical_accuracy",
     "get",
     "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 CLASSES: dict[str, type[Any]] = {
     snake_case(cls.__name__): cls
     for cls in (
+        AUC,
         Accuracy,
         BinaryAccuracy,
         BinaryCrossentropy,
+        BinaryIoU,
         CategoricalAccuracy,
         CategoricalCrossentropy,
+        CategoricalHinge,
+        ConfusionMatrix,
+        CosineSimilarity,
+        F1Score,
+        FBetaScore,
+        FalseNegatives,
+        FalsePositives,
+        Hinge,
+        IoU,
+        KLDivergence,
+        LogCoshError,
         MeanAbsoluteError,
+        MeanAbsolutePercentageError,
+        MeanIoU,
         MeanSquaredError,
+        MeanSquaredLogarithmicError,
+        OneHotIoU,
+        OneHotMeanIoU,
+        Poisson,
+        Precision,
+        PrecisionAtRecall,
+        R2Score,
+        Recall,
+        RecallAtPrecision,
         RootMeanSquaredError,
+        SensitivityAtSpecificity,
         SparseCategoricalAccuracy,
         SparseCategoricalCrossentropy,
+        SparseTopKCategoricalAccuracy,
+        SpecificityAtSensitivity,
+        SquaredHinge,
+        TopKCategoricalAccuracy,
+        TrueNegatives,
+        TruePositives,
     )
 }
 ALIASES = {
+    **LOSS_ALIASES,
     "acc": "accuracy",
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
+    "binary_iou": "binary_io_u",
+    "fbeta_score": "f_beta_score",
+    "logcosh": "log_cosh_error",
     "rmse": "root_mean_squared_error",
-    "bce": "binary_crossentropy",
 }
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of losses, which Keras has here, too: `metrics.mean_squared_error`, `metrics.MSE`, ..."""
+    known = ALIASES.get(name.lower(), name)
+    if known in LOSSES and name in (name.lower(), name.upper()):
+        return getattr(losses, known)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{did_you_mean(name, __all__)}")
 
 
 def get(identifier: Any) -> Metric:
@@ -93,9 +193,17 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, str):
-        return _class_of(identifier)(name=identifier)
+        known = _known(identifier)
+        if known not in CLASSES:
+            return MeanLoss(known, name=identifier)
+        try:
+            return CLASSES[known](name=identifier)
+        except TypeError:
+            cure = f"Pass gm.metrics.{CLASSES[known].__name__}(...)."
+            raise ValueError(f"The metric {identifier!r} needs arguments. {cure}") from None
     if isinstance(identifier, dict) and "class_name" in identifier:
-        return _class_of(str(identifier["class_name"])).from_config(identifier.get("config", {}))
+        known, config = _known(str(identifier["class_name"])), identifier.get("config", {})
+        return CLASSES[known].from_config(config) if known in CLASSES else MeanLoss(LOSSES[known](**config))
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if isinstance(identifier, Loss):
@@ -131,8 +239,9 @@ def resolve(identifier: Any, loss: Loss | None, target_shape: tuple[int, ...], o
     return (SparseCategoricalAccuracy if one_number else CategoricalAccuracy)(name=identifier)
 
 
-def _class_of(name: str) -> type[Any]:
-    known = ALIASES.get(name.lower(), name if name in CLASSES else snake_case(name))
-    if known not in CLASSES:
-        raise ValueError(f"Unknown metric {name!r}.{did_you_mean(name, [*CLASSES, *ALIASES])}")
-    return CLASSES[known]
+def _known(name: str) -> str:
+    """The name under which a metric (or a loss without a metric of its own, such as huber) is listed."""
+    for known in (name, ALIASES.get(name.lower()), snake_case(name)):
+        if known in CLASSES or known in LOSSES:
+            return known
+    raise ValueError(f"Unknown metric {name!r}.{did_you_mean(name, {*CLASSES, *LOSSES, *ALIASES})}")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gemmule import ops
 from gemmule.config import floatx
 from gemmule.losses.checks import check_class_shapes, check_one_hot, check_same_shape
+from gemmule.metrics.counts import check_k
 from gemmule.metrics.metric import MeanMetricWrapper
 from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor
@@ -95,6 +98,62 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the class of the one-hot target is among the `k` largest predictions.
+
+    Args:
+        k: how many.
+        name: its name.
+        dtype: only `None`.
+
+    Raises:
+        ValueError: if `k` is not a positive integer.
+
+    Example:
+        >>> m = gm.metrics.TopKCategoricalAccuracy(k=2)
+        >>> m.update_state([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.5, 0.1, 0.2]])
+        >>> float(m.result())
+        0.5
+    """
+
+    direction = "up"
+
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=check_k(type(self).__name__, "k", k))
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the class number of the target is among the `k` largest predictions.
+
+    Args:
+        k: how many.
+        name: its name.
+        dtype: only `None`.
+        from_sorted_ids: whether predictions are class numbers, the best first, instead of one score for each class.
+
+    Raises:
+        ValueError: if `k` is not a positive integer.
+
+    Example:
+        >>> m = gm.metrics.SparseTopKCategoricalAccuracy(k=2)
+        >>> m.update_state([2, 1], [[0.1, 0.9, 0.8], [0.5, 0.1, 0.2]])
+        >>> float(m.result())
+        0.5
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        k = check_k(type(self).__name__, "k", k)
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=bool(from_sorted_ids))
+
+
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
     """1 where `y_true == y_pred`, else 0, averaged over the last axis.
 
@@ -157,6 +216,47 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     if labels.ndim == y_pred.ndim:
         labels = ops.squeeze(labels, -1)
     return ops.cast(ops.equal(labels, ops.argmax(y_pred, axis=-1)), floatx())
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
+    """1 where the largest target is among the `k` largest predictions, else 0.
+
+    Args:
+        y_true: one-hot targets, shape `(..., classes)`.
+        y_pred: predictions, the same shape.
+        k: how many.
+
+    Returns:
+        Shape `(...)`.
+    """
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+    check_one_hot("top_k_categorical_accuracy", y_true.shape, y_pred.shape)
+    return sparse_top_k_categorical_accuracy(ops.argmax(y_true, axis=-1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Tensor:
+    """1 where the prediction at position `y_true` is among the `k` largest, else 0.
+
+    Args:
+        y_true: class numbers, shape `(...)` or `(..., 1)`. One that is no class is not found.
+        y_pred: predictions, shape `(..., classes)`. All that equal the k-th largest count as large as it.
+        k: how many.
+        from_sorted_ids: whether `y_pred` are class numbers, the best first.
+
+    Returns:
+        Shape `(...)`.
+    """
+    y_pred, labels = as_tensor(y_pred), as_tensor(as_tensor(y_true), "int32")
+    check_class_shapes("sparse_top_k_categorical_accuracy", labels.shape, y_pred.shape)
+    labels = labels if labels.ndim == y_pred.ndim else ops.expand_dims(labels, -1)
+    if from_sorted_ids:
+        return ops.cast(ops.any(ops.equal(ops.cast(y_pred, "int32")[..., :k], labels), axis=-1), floatx())
+    scores = as_float(y_pred)
+    here = ops.equal(labels, ops.arange(scores.shape[-1]))
+    own = ops.max(ops.where(here, scores, -np.inf), axis=-1, keepdims=True)
+    larger = ops.sum(ops.cast(ops.greater(scores, own), floatx()), axis=-1)
+    found = ops.logical_and(ops.less(larger, float(k)), ops.greater(ops.squeeze(own, -1), -np.inf))
+    return ops.cast(found, floatx())
 
 
 def _share(hits: Tensor) -> Tensor:

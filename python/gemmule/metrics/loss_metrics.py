@@ -52,7 +52,16 @@ class MeanLoss(Mean):
         return super().get_config() | {name: config[name] for name in self._settings}
 
 
-class MeanSquaredError(MeanLoss):
+class _MeanOf(MeanLoss):
+    """The mean of the loss in `made_of`."""
+
+    made_of: type[losses.Loss]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(self.made_of(), name, dtype)
+
+
+class MeanSquaredError(_MeanOf):
     """Mean of the squared differences.
 
     Args:
@@ -66,16 +75,11 @@ class MeanSquaredError(MeanLoss):
         4.0
     """
 
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(losses.MeanSquaredError(), name, dtype)
+    made_of = losses.MeanSquaredError
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """Square root of the mean of the squared differences.
-
-    Args:
-        name: its name.
-        dtype: only `None`.
+    """Square root of the mean of the squared differences; arguments as `MeanSquaredError`.
 
     Example:
         >>> m = gm.metrics.RootMeanSquaredError()
@@ -92,22 +96,150 @@ class RootMeanSquaredError(MeanSquaredError):
         return ops.sqrt(super().result())
 
 
-class MeanAbsoluteError(MeanLoss):
-    """Mean of the absolute differences.
-
-    Args:
-        name: its name.
-        dtype: only `None`.
+class MeanAbsoluteError(_MeanOf):
+    """Mean of the absolute differences; arguments as `MeanSquaredError`.
 
     Example:
         >>> m = gm.metrics.MeanAbsoluteError()
         >>> m.update_state([[1.0]], [[3.0]])
-        >>> float(m.result())
+        >>> round(float(m.result()), 4)
         2.0
     """
 
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
-        super().__init__(losses.MeanAbsoluteError(), name, dtype)
+    made_of = losses.MeanAbsoluteError
+
+
+class MeanAbsolutePercentageError(_MeanOf):
+    """Mean of the differences in percent of the targets; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.MeanAbsolutePercentageError()
+        >>> m.update_state([[2.0]], [[3.0]])
+        >>> round(float(m.result()), 4)
+        50.0
+    """
+
+    made_of = losses.MeanAbsolutePercentageError
+
+
+class MeanSquaredLogarithmicError(_MeanOf):
+    """Mean of the squared differences of `log(1 + y)`; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.MeanSquaredLogarithmicError()
+        >>> m.update_state([[0.0]], [[1.0]])
+        >>> round(float(m.result()), 4)
+        0.4805
+    """
+
+    made_of = losses.MeanSquaredLogarithmicError
+
+
+class KLDivergence(_MeanOf):
+    """Mean of the Kullback-Leibler divergences; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.KLDivergence()
+        >>> m.update_state([[0.5, 0.5]], [[0.25, 0.75]])
+        >>> round(float(m.result()), 4)
+        0.1438
+    """
+
+    made_of = losses.KLDivergence
+
+
+class Poisson(_MeanOf):
+    """Mean of the loss of the same name; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.Poisson()
+        >>> m.update_state([[2.0]], [[1.0]])
+        >>> round(float(m.result()), 4)
+        1.0
+    """
+
+    made_of = losses.Poisson
+
+
+class Hinge(_MeanOf):
+    """Mean of the loss of the same name; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.Hinge()
+        >>> m.update_state([[1.0, -1.0]], [[0.5, -2.0]])
+        >>> round(float(m.result()), 4)
+        0.25
+    """
+
+    made_of = losses.Hinge
+
+
+class SquaredHinge(_MeanOf):
+    """Mean of the loss of the same name; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.SquaredHinge()
+        >>> m.update_state([[1.0, -1.0]], [[0.5, -2.0]])
+        >>> round(float(m.result()), 4)
+        0.125
+    """
+
+    made_of = losses.SquaredHinge
+
+
+class CategoricalHinge(_MeanOf):
+    """Mean of the loss of the same name; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.CategoricalHinge()
+        >>> m.update_state([[0.0, 1.0]], [[0.75, 1.0]])
+        >>> round(float(m.result()), 4)
+        0.75
+    """
+
+    made_of = losses.CategoricalHinge
+
+
+class LogCoshError(_MeanOf):
+    """Mean of `log(cosh(error))`; arguments as `MeanSquaredError`.
+
+    Example:
+        >>> m = gm.metrics.LogCoshError()
+        >>> m.update_state([[0.0]], [[1.0]])
+        >>> round(float(m.result()), 4)
+        0.4338
+    """
+
+    made_of = losses.LogCosh
+
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+
+class CosineSimilarity(MeanLoss):
+    """Mean of the cosines between targets and predictions: 1 where they point the same way (the loss: -1).
+
+    Args:
+        name: its name.
+        dtype: only `None`.
+        axis: along which the vectors lie.
+
+    Example:
+        >>> m = gm.metrics.CosineSimilarity()
+        >>> m.update_state([[0.0, 2.0]], [[1.0, 1.0]])
+        >>> round(float(m.result()), 4)
+        0.7071
+    """
+
+    direction = "up"
+    _settings = ("axis",)
+
+    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(losses.CosineSimilarity(axis), name, dtype)
+
+    def result(self) -> Tensor:
+        """The mean so far, float64."""
+        return 0.0 - super().result()
 
 
 class BinaryCrossentropy(MeanLoss):

@@ -93,9 +93,10 @@ class Metric(Watched):
         """The value so far, a number or a tensor without dimensions. To be overridden."""
         raise NotImplementedError(f"{type(self).__name__} must define result(self).")
 
-    def current(self) -> float:
-        """The value so far for the logs."""
-        return float(self.result())
+    def current(self) -> Any:
+        """The value so far for the logs: a number, or an array if the metric has several."""
+        result = self.result()
+        return result.numpy() if isinstance(result, Tensor) and result.size != 1 else float(result)
 
     def reset_state(self) -> None:
         """Starts anew."""
@@ -108,8 +109,8 @@ class Metric(Watched):
 
     def restore_state(self, saved: list[np.ndarray]) -> None:
         """Goes back to sums that `save_state` returned."""
-        for state, values in zip(self._states, saved, strict=True):
-            state[...] = values
+        for index, state in enumerate(self._states):
+            state[...] = saved[index] if index < len(saved) else 0  # state that was made since is that of a new metric
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Adds a batch and returns the value so far."""
@@ -162,7 +163,7 @@ class Mean(Metric):
         flat = values.array.reshape(-1)
         execute("accumulate", [self._sums], [flat, None if weights is None else weights.array.reshape(-1)])
 
-    def current(self) -> float:
+    def current(self) -> Any:
         """The value so far for the logs; with batch callbacks it is asked for after every step."""
         if type(self).result is not Mean.result:
             return super().current()
@@ -234,3 +235,9 @@ class MeanMetricWrapper(Mean):
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | ({"fn": self._fn} if type(self) is MeanMetricWrapper else {}) | self._fn_kwargs
+
+
+def ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """`part / whole`, and 0 where `whole` is 0."""
+    nothing = ops.equal(whole, 0.0)
+    return ops.where(nothing, 0.0, part / ops.where(nothing, 1.0, whole))

@@ -11,6 +11,7 @@ from gemmule.registry import (
     register_keras_serializable,
 )
 from gemmule.session import clear_session
+from gemmule.utils.confusion import confusion_matrix
 from gemmule.utils.numerical import to_categorical
 
 _HOME = {
@@ -28,6 +29,7 @@ __all__ = [
     "CustomObjectScope",
     "check_gradients",
     "clear_session",
+    "confusion_matrix",
     "custom_object_scope",
     "find_learning_rate",
     "get_custom_objects",
