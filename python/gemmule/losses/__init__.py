@@ -137,7 +137,7 @@ def __getattr__(name: str) -> Any:
     if name.lower() in ALIASES and name in (name.lower(), name.upper()):
         return _FUNCTIONS[ALIASES[name.lower()]]
     cure = " Its values are strings now, such as reduction='sum'." if name == "Reduction" else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{cure or did_you_mean(name, __all__)}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{cure}")
 
 
 def get(identifier: Any) -> Loss | None:

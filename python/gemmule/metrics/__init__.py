@@ -170,7 +170,7 @@ def __getattr__(name: str) -> Any:
     known = ALIASES.get(name.lower(), name)
     if known in LOSSES and name in (name.lower(), name.upper()):
         return getattr(losses, known)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{did_you_mean(name, __all__)}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.")
 
 
 def get(identifier: Any) -> Metric:
