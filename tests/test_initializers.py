@@ -196,8 +196,24 @@ def test_get():
     assert initializers.he_normal is initializers.HeNormal
     assert isinstance(initializers.get("normal"), initializers.RandomNormal)
     assert isinstance(initializers.get("uniform"), initializers.RandomUniform)
-    orthogonal = {"class_name": "OrthogonalInitializer", "config": {"gain": 2.0, "seed": 1}}
+    orthogonal = {"class_name": "Orthogonal", "config": {"gain": 2.0, "seed": 1}}
     assert initializers.get(orthogonal).get_config() == orthogonal["config"]
+
+
+def test_those_of_the_users_are_found_by_name():
+    class Halves(initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return gm.ops.full(shape, 0.5, dtype=dtype)
+
+    config = initializers.serialize(Halves())
+    assert isinstance(initializers.deserialize(config, {"Halves": Halves}), Halves)
+    with gm.saving.CustomObjectScope({"Halves": Halves, "twice": lambda x: 2 * x}):
+        layer = gm.layers.Dense(1, activation="twice", kernel_initializer="Halves")
+        assert isinstance(initializers.get(config), Halves)
+    np.testing.assert_array_equal(layer(np.ones((1, 3))).numpy(), [[3]])
+    assert gm.activations.deserialize("twice", {"twice": abs}) is abs
+    with pytest.raises(ValueError, match=r"^Unknown initializer 'Halves'\."):
+        initializers.get(config)
 
 
 def test_functions_work():
@@ -209,7 +225,9 @@ def test_functions_work():
 def test_messages():
     with pytest.raises(ValueError, match=r"^Unknown initializer 'he_norma'. Did you mean 'he_normal'"):
         initializers.get("he_norma")
-    with pytest.raises(TypeError, match="An initializer is a name such as 'he_normal'"):
+    with pytest.raises(
+        TypeError, match="An initializer is a name such as 'zeros', an Initializer, or a function of shape"
+    ):
         initializers.get(3)
     with pytest.raises(ValueError, match=r"^Unknown mode 'fan'. Did you mean"):
         initializers.VarianceScaling(mode="fan")

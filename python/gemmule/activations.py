@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gemmule import ops
@@ -36,6 +36,7 @@ from gemmule.ops import (
     tanh_shrink,
     threshold,
 )
+from gemmule.registry import CustomObjectScope, get_registered_object
 from gemmule.tensor import Tensor
 
 __all__ = [
@@ -119,7 +120,8 @@ def get(identifier: Any) -> Callable[..., Any]:
     """An activation function from its name or from itself.
 
     Args:
-        identifier: a name, a function of one tensor (an `Activation` or `ReLU` layer is one, too), or `None`.
+        identifier: a name, also one of something registered, a function of one tensor (an `Activation` or `ReLU` layer
+            is one, too), or `None`.
 
     Returns:
         The function; `linear` for `None`.
@@ -137,9 +139,10 @@ def get(identifier: Any) -> Callable[..., Any]:
     if isinstance(identifier, str):
         if identifier in _NOT_BY_NAME:
             raise ValueError(f"The name {identifier!r} is no activation of a layer: {_NOT_BY_NAME[identifier]}")
-        if identifier not in _FUNCTIONS:
+        found = _FUNCTIONS.get(identifier) or get_registered_object(identifier)
+        if found is None:
             raise ValueError(f"Unknown activation {identifier!r}.{did_you_mean(identifier, _FUNCTIONS)}")
-        return _FUNCTIONS[identifier]
+        return found
     if callable(identifier):
         return identifier
     raise TypeError(f"An activation is a name such as 'relu', or a function.{received(activation=identifier)}")
@@ -150,6 +153,12 @@ def serialize(activation: Callable[..., Any]) -> Any:
     return _NAMES.get(activation, activation)
 
 
-def deserialize(config: Any) -> Callable[..., Any]:
-    """The function that `serialize` described."""
-    return get(config)
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    """The function that `serialize` described.
+
+    Args:
+        config: its name, or itself.
+        custom_objects: functions of your own, by name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(config)
