@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gemmule.callbacks.backup_and_restore import BackupAndRestore
 from gemmule.callbacks.callback import Callback
 from gemmule.callbacks.callback_list import CallbackList
 from gemmule.callbacks.csv_logger import CSVLogger
@@ -9,6 +10,7 @@ from gemmule.callbacks.early_stopping import EarlyStopping
 from gemmule.callbacks.history import History
 from gemmule.callbacks.lambda_callback import LambdaCallback
 from gemmule.callbacks.learning_rate_scheduler import LearningRateScheduler, OneCycleScheduler
+from gemmule.callbacks.model_checkpoint import ModelCheckpoint
 from gemmule.callbacks.progress_bar import ProgressBar
 from gemmule.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from gemmule.callbacks.swap_ema_weights import SwapEMAWeights
@@ -16,6 +18,7 @@ from gemmule.callbacks.tensorboard import TensorBoard
 from gemmule.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "Callback",
     "CallbackList",
     "CSVLogger",
@@ -24,6 +27,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "OneCycleScheduler",
+    "ModelCheckpoint",
     "ProgressBar",
     "ReduceLROnPlateau",
     "SwapEMAWeights",

@@ -11,8 +11,6 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from gemmule.errors import received
 from gemmule.layers.holding import blank_weights
 from gemmule.layers.serialization import deserialize, serialize
@@ -162,14 +160,22 @@ def restore_training(model: Model, reader: Reader) -> None:
     """
     state, names = _parsed(reader, TRAINING), [name for name in reader.entries if name.startswith(STATE)]
     prepare(model, state, names)
-    restore(model, state, names, lambda name, array: _read_into(reader, name, array))
+    restore(model, state, reader)
     if "run" in state:
         rest = {name: reader.read(name) for name in names if not name.startswith(OWN)}
         model._interrupted = Interrupted(state["run"], rest)
 
 
-def _read_into(reader: Reader, name: str, array: np.ndarray) -> None:
-    entry = reader.entries[name]
-    if entry.shape != array.shape or reader.dtype(name) != array.dtype:
-        raise ValueError(f"{name!r} has another shape or type than in this model.{received(shape=entry.shape)}")
-    reader.read_into(name, array)
+def restore_in_place(model: Model, filepath: str | os.PathLike[str]) -> None:
+    """See `Model.restore_training`."""
+    model._require_compiled("restore_training")
+    with Reader(filepath) as reader:
+        if TRAINING not in reader.metadata:
+            raise ValueError(f'{reader.path!r} holds no training. Write it with model.save(path, state="full").')
+        weights = model._named_weights()
+        names = check_names(weights, reader, False, model._label())
+        for name in reader.entries:
+            reader.verify(name)
+        restore_training(model, reader)
+        for name in names:
+            fill(weights[name], reader, name)

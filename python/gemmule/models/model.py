@@ -188,6 +188,23 @@ class Model(Trainer, Layer):
 
         save_model(self, filepath, overwrite, zipped, state)
 
+    def restore_training(self, filepath: str | os.PathLike[str]) -> None:
+        """Takes weights and training from a file that `save(..., state="full")` wrote, into this very model.
+
+        The next `fit(resume=True)` goes on with the run in the file; from `on_train_begin` the present one does.
+
+        Args:
+            filepath: the file.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            RuntimeError: if this model is not compiled.
+            ValueError: if the file is damaged, or of another model or optimizer. Then nothing has changed.
+        """
+        from gemmule.models.files import restore_in_place
+
+        restore_in_place(self, filepath)
+
     # ---- Weights on disk -------------------------------------------------------------------------------------------
 
     def _named_weights(self) -> dict[str, Variable]:

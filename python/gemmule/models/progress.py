@@ -136,7 +136,7 @@ class Progress:
             if one is not None:
                 found[number] = one
                 left.remove(one)
-        missing = [entry["class"] for entry in left if entry["state"]]
+        missing = [entry["class"] for entry in left if entry["state"]["items"]]
         if missing:
             raise ValueError(
                 f"The run had callbacks that fit(resume=True) needs, too: {', '.join(missing)}."

@@ -6,7 +6,6 @@ Names of arrays begin with `/`, so that they are told from weights: `/slots/dens
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from gemmule.memory import is_persistent, note_writes
 from gemmule.models.model import Model
 from gemmule.optimizers.optimizer import SETTINGS
 from gemmule.random import Stream
+from gemmule.saving.safetensors import Reader
 
 OWN = ("/slots/", "/optimizer/", "/layers/", "/shuffle")  # restored at once; the rest belongs to an interrupted run
 
@@ -96,16 +96,13 @@ def prepare(model: Model, state: dict[str, Any], names: list[str]) -> None:
         compiled.prepare(model)
 
 
-def restore(
-    model: Model, state: dict[str, Any], names: list[str], read_into: Callable[[str, np.ndarray], None]
-) -> None:
+def restore(model: Model, state: dict[str, Any], reader: Reader) -> None:
     """Puts a model's training where it was. Weights, and the progress of `fit`, come in other ways.
 
     Args:
         model: the model, compiled and prepared.
         state: what `capture` returned.
-        names: of the arrays there are.
-        read_into: fills an array with the one of that name.
+        reader: the file with the arrays.
 
     Raises:
         ValueError: if the model is compiled with another optimizer, or keeps other things.
@@ -117,19 +114,29 @@ def restore(
             f"The file has the state of the optimizer {state['optimizer']}. Compile the model with that."
             f"{received(optimizer=optimizer)}"
         )
+    full = "/shuffle" in reader.entries
+    places = _places(model, full)
+    _check_places(places, reader)
     for name, value in state["settings"].items():
         if name in SETTINGS and getattr(optimizer, name) != value:
             setattr(optimizer, name, value)
-    full = "/shuffle" in names
-    places = _places(model, full)
-    stored = {name for name in names if name.startswith(OWN)}
-    different = sorted(stored ^ set(places))
-    if different:
-        raise ValueError(
-            f"The file and this model do not keep the same state in training: {', '.join(different[:10])}."
-        )
     for name, array in places.items():
-        read_into(name, array)
+        reader.read_into(name, array)
     note_writes(places.values())
     if full and compiled.objective.weights != state["loss_weights"]:
         compiled.objective.weights = state["loss_weights"]
+
+
+def _check_places(places: dict[str, np.ndarray], reader: Reader) -> None:
+    stored = {name: reader.entries[name].shape for name in reader.entries if name.startswith(OWN)}
+    different = sorted(set(stored) ^ set(places))
+    different += [
+        name
+        for name, array in places.items()
+        if name in stored and (stored[name] != array.shape or reader.dtype(name) != array.dtype)
+    ]
+    if different:
+        raise ValueError(
+            "The file and this model keep different things in training, or in other shapes: "
+            f"{', '.join(different[:10])}."
+        )

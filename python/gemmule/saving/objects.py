@@ -33,9 +33,11 @@ def builtins() -> dict[str, Any]:
     for family in FAMILIES:
         module = sys.modules.get(f"gemmule.{family}")
         for name, one in vars(module).items() if module else ():
-            own = getattr(one, "__module__", "").startswith("gemmule.") and not name.startswith("_")
-            is_class = isinstance(one, type) and hasattr(one, "from_config") and hasattr(one, "get_config")
-            if own and (is_class or (isfunction(one) and name not in ("get", "serialize", "deserialize"))):
+            if isinstance(one, type):
+                known = hasattr(one, "from_config") and hasattr(one, "get_config")
+            else:
+                known = isfunction(one) and name not in ("get", "serialize", "deserialize")
+            if known and one.__module__.startswith("gemmule.") and not name.startswith("_"):
                 found[f"{family}>{name}"] = one
     return found
 
