@@ -143,7 +143,7 @@ STOREYS = [
         "utils",
         "saving",
     },
-    {"applications", "datasets", "models"},
+    {"applications", "datasets", "models", "recipes"},
     {"__init__", "__main__", "demo"},
 ]
 STOREY = {name: number for number, names in enumerate(STOREYS) for name in names}
