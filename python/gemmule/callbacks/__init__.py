@@ -6,6 +6,7 @@ from gemmule.callbacks.backup_and_restore import BackupAndRestore
 from gemmule.callbacks.callback import Callback
 from gemmule.callbacks.callback_list import CallbackList
 from gemmule.callbacks.csv_logger import CSVLogger
+from gemmule.callbacks.diagnostics import Diagnostics
 from gemmule.callbacks.early_stopping import EarlyStopping
 from gemmule.callbacks.history import History
 from gemmule.callbacks.lambda_callback import LambdaCallback
@@ -22,6 +23,7 @@ __all__ = [
     "Callback",
     "CallbackList",
     "CSVLogger",
+    "Diagnostics",
     "EarlyStopping",
     "History",
     "LambdaCallback",

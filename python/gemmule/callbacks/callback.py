@@ -83,6 +83,13 @@ class Callback:
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """The old name of `on_train_batch_end`."""
 
+    def next_batch(self, batch: int) -> int:
+        """The next training batch, this one or a later one, that the batch hooks want to hear of: by default this one.
+
+        Hooks may be called for other batches all the same, when another callback wants those. Not part of Keras.
+        """
+        return batch
+
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before each training batch, counted from 0 in every epoch."""
         self.on_batch_begin(batch, logs=logs)
@@ -136,3 +143,30 @@ def _is_plain(value: Any) -> bool:
 def overrides(callback: Callback, *hooks: str) -> bool:
     """Whether a callback defines one of these hooks itself."""
     return any(getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks)
+
+
+class Periodic(Callback):
+    """A callback whose batch hooks are for each n-th training batch, counted through all epochs from 0.
+
+    Batches in between run without a look at Python, unless another callback wants one.
+
+    Args:
+        period: the distance of batches, n.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.batches = 0  # of the epochs before
+
+    def is_due(self, batch: int) -> bool:
+        """Whether this batch of the epoch is one of them."""
+        return (self.batches + batch) % self.period == 0
+
+    def next_batch(self, batch: int) -> int:  # noqa: D102
+        return batch + -(self.batches + batch) % self.period
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
+        self.batches = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
+        self.batches += (self.params or {}).get("steps") or 0

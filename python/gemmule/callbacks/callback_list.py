@@ -10,6 +10,8 @@ from gemmule.callbacks.history import History
 from gemmule.callbacks.progress_bar import ProgressBar
 from gemmule.errors import NonFiniteError, describe
 
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
 
 class CallbackList(Callback):
     """Calls the hooks of several callbacks in their order.
@@ -52,13 +54,16 @@ class CallbackList(Callback):
     @property
     def needs_batches(self) -> bool:
         """Whether a callback overrides a hook of training batches."""
-        hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-        return any(overrides(callback, *hooks) for callback in self.callbacks)
+        return any(overrides(callback, *_BATCH_HOOKS) for callback in self.callbacks)
 
     @property
     def needs_test_batches(self) -> bool:
         """Whether a callback overrides a hook of evaluation batches."""
         return any(overrides(callback, "on_test_batch_begin", "on_test_batch_end") for callback in self.callbacks)
+
+    def next_batch(self, batch: int) -> int:  # noqa: D102
+        listeners = [callback for callback in self.callbacks if overrides(callback, *_BATCH_HOOKS)]
+        return min((callback.next_batch(batch) for callback in listeners), default=batch)
 
     def append(self, callback: Callback) -> None:
         """Adds a callback."""

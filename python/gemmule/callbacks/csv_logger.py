@@ -18,7 +18,8 @@ class CSVLogger(Callback):
     """Writes the values of each epoch to a CSV file, flushed line by line, so that it can be followed.
 
     Columns are `epoch`, counted from 0, and the values of the first epoch in the order of the alphabet; without
-    validation in the first epoch there are empty (`NA`) columns for it, as in Keras.
+    validation in the first epoch there are empty (`NA`) columns for it, as in Keras. A run that is taken up again,
+    `fit(resume=True)`, needs `append=True` to keep its first lines.
 
     Args:
         filename: the file.

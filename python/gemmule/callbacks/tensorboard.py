@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from gemmule.callbacks import event_file
-from gemmule.callbacks.callback import Callback, Logs
+from gemmule.callbacks.callback import Logs, Periodic
 from gemmule.callbacks.event_file import EventFile
 from gemmule.errors import not_yet, received
 
 
-class TensorBoard(Callback):
+class TensorBoard(Periodic):
     """Writes event files that TensorBoard shows; neither TensorFlow nor TensorBoard is needed to write them.
 
     Training values go to the run `train`, those of validation to the run `validation`: `epoch_loss` and so on by
@@ -66,12 +66,11 @@ class TensorBoard(Callback):
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = _count("histogram_freq", histogram_freq, 0)
         self.write_graph, self.write_steps_per_second = bool(write_graph), bool(write_steps_per_second)
-        self.update_freq: str | int = update_freq
+        super().__init__(1 if update_freq in ("batch", "epoch") else _count("update_freq", update_freq, 1))
+        self.update_freq = "epoch" if update_freq == "epoch" else self.period
         if update_freq != "epoch":
-            self.update_freq = 1 if update_freq == "batch" else _count("update_freq", update_freq, 1)
             self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]  # heard only when it is wanted
         self._files: dict[str, EventFile] = {}
-        self._batches = 0
         self._started: tuple[float, int] = (0.0, 0)
 
     def _file(self, run: str) -> EventFile:
@@ -88,7 +87,7 @@ class TensorBoard(Callback):
         return int(self.model.optimizer.iterations)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
-        self._batches = 0
+        super().on_train_begin(logs)
         if self.write_graph:
             nodes = _graph_of(self.model)
             if nodes:
@@ -98,12 +97,11 @@ class TensorBoard(Callback):
         self._started = time.perf_counter(), self._steps()
 
     def _on_batch(self, batch: int, logs: Logs | None = None) -> None:
-        if self._batches % int(self.update_freq) == 0:
+        if self.is_due(batch):
             values = {f"batch_{name}": value for name, value in (logs or {}).items()}
             if self.write_steps_per_second:
                 values["batch_steps_per_second"] = self._steps_per_second()
-            self._write("train", self._batches, values)
-        self._batches += 1
+            self._write("train", self.batches + batch, values)
 
     def _steps_per_second(self) -> float:
         began, steps = self._started
@@ -120,6 +118,7 @@ class TensorBoard(Callback):
         self._write("validation", epoch, validation)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_histograms(epoch)
+        super().on_epoch_end(epoch, logs)
 
     def _write_histograms(self, epoch: int) -> None:
         values = [event_file.histogram(f"{v.path}/histogram", v.numpy()) for v in self.model.weights]

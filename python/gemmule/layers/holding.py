@@ -27,6 +27,7 @@ class _Calls(threading.local):
     depth = 0
     keeps_losses = True
     blank: int | None = None  # bytes of weights that may still be made without values, which a file will give
+    watcher: Callable[[Layer, Any], None] | None = None  # sees each layer and its outputs; see `watching`
 
 
 calls = _Calls()
@@ -50,6 +51,16 @@ def _take_blank(left: int, shape: tuple[int, ...], dtype: str) -> None:
     calls.blank = left - math.prod(shape) * np.dtype(dtype).itemsize
     if calls.blank < 0:
         raise ValueError(f"the configuration asks for more weights than the file holds.{received(shape=shape)}")
+
+
+@contextmanager
+def watching(watcher: Callable[[Layer, Any], None]) -> Iterator[None]:
+    """Shows `watcher` each layer that this thread calls inside the block, and what the layer returned."""
+    before, calls.watcher = calls.watcher, watcher
+    try:
+        yield
+    finally:
+        calls.watcher = before
 
 
 class Holder:

@@ -221,6 +221,8 @@ class Layer(Ruled):
             calls.depth -= 1
         if self._output_shape is None:
             self._note_shapes(inputs, outputs)
+        if calls.watcher is not None:
+            calls.watcher(self, outputs)
         return outputs
 
     def _convert(self, value: Any) -> Tensor:

@@ -176,7 +176,7 @@ def shapes_or_none(structure: Any) -> Any:
     return batch_shapes(structure) if tensors else None
 
 
-def distinct(pairs: list[tuple[str, Variable]]) -> list[tuple[str, Variable]]:
+def distinct(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Numbers equal labels: `weight`, `weight_1`."""
     used: dict[str, int] = {}
     result = []

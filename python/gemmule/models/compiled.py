@@ -70,6 +70,7 @@ class Compiled:
         self._inventory: Inventory | None = None  # of the model's layers when all their weights were known
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
         self._targets: Targets | None = None  # what the optimizer updates
+        self.fills_gradients = False  # whether steps leave their gradients in `destinations`; custom ones may not
 
     def named_metrics(self) -> dict[str, Any]:
         """By their names in the logs: the loss, the losses of several outputs, the compiled metrics."""
@@ -249,6 +250,7 @@ class Compiled:
 
     def differentiate(self, tape: GradientTape, loss: Tensor) -> None:
         """Fills the gradient arrays. A variable the loss does not reach gets zeros."""
+        self.fills_gradients = True
         variables = self.trainable or []
         places = self.destinations()
         found = tape.gradient_arrays([loss], variables, into=places)

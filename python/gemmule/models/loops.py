@@ -23,6 +23,9 @@ class _BatchHooks:
     def __init__(self, callbacks: CallbackList, compiled: Compiled, prefix: str) -> None:
         self._callbacks, self._compiled, self._prefix = callbacks, compiled, prefix
 
+    def next_batch(self, batch: int) -> int:
+        return self._callbacks.next_batch(batch) if self._prefix == "train" else batch
+
     def batch_begin(self, batch: int) -> None:
         getattr(self._callbacks, f"on_{self._prefix}_batch_begin")(batch, {})
 

@@ -37,6 +37,7 @@ class EpochRunner:
     def __init__(self, model: Model, compiled: Compiled) -> None:
         self._model, self._compiled = model, compiled
         self._steps: dict[Any, StepFunction] = {}
+        self._next: tuple[Feed, int, int] | None = None  # data, rows and first row of the batch that comes next
         self._gave_up = {True: False, False: False}  # whether recording failed, by `training`: once is enough
 
     def feed(self, data: Dataset, places: Sequence[Form]) -> Feed:
@@ -107,7 +108,8 @@ class EpochRunner:
             batch_size: rows in a batch; the last one may have fewer.
             batches: number of batches.
             place: text for error messages, such as `"epoch 2"`.
-            hooks: object with `batch_begin(batch)` and `batch_end(batch)`, when somebody wants to hear each batch.
+            hooks: object with `batch_begin(batch)` and `batch_end(batch)`, when somebody wants to hear of batches, and
+                `next_batch(batch)`, which of them is the next.
             after_slice: called with the number of batches done; returns whether to stop.
             start: batches done before.
             begun: whether `batch_begin` was called for the first one already.
@@ -118,6 +120,7 @@ class EpochRunner:
         try:
             return self._run(training, feed, batch_size, batches, place, hooks, after_slice, start, begun)
         finally:
+            self._next = None
             self._let_go(feed)
 
     def _run(
@@ -139,21 +142,40 @@ class EpochRunner:
             step = self._step(training, feed.layout, rows)
             for name, array in feed.arrays.items():
                 step.bind(name, array)
-            if hooks is not None:
+            heard = hooks is not None and hooks.next_batch(done) <= done
+            if heard:
                 count = 1
+                self._next = feed, rows, done * batch_size
                 if not begun:
                     hooks.batch_begin(done)
                 begun = False
+            elif hooks is not None:
+                count = min(count, hooks.next_batch(done) - done)
             cursor[0] = done * batch_size  # a callback may have evaluated other data in between
             completed, code = step.run(count, SLICE_SECONDS)
             done += completed
             if code:
                 self._raise_non_finite(step, code, f"{place}batch {done + 1} of {batches}", feed.layout.labels())
-            if hooks is not None:
+            if heard:
                 hooks.batch_end(done - 1)
             if after_slice is not None and after_slice(done):
                 break
         return done
+
+    def peek(self) -> tuple[Any, ...]:
+        """The batch that is about to be run, for hooks that are called before it.
+
+        Returns:
+            `(x, y)` or `(x, y, sample_weight)`, as `train_step` gets them.
+
+        Raises:
+            RuntimeError: outside of such hooks.
+        """
+        if self._next is None:
+            raise RuntimeError("There is no next batch: peek() is for hooks that are called before a batch.")
+        feed, rows, first = self._next
+        cursor = np.array([first], np.int64)
+        return feed.layout.batch(feed.arrays, cursor, rows)
 
     def _let_go(self, feed: Feed) -> None:
         """Plans outlive a fit; the data they read must not."""

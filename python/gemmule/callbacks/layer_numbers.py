@@ -1,0 +1,153 @@
+"""What `Diagnostics` measures of one layer, from evenly spaced elements where arrays are large."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gemmule.backend import execute
+
+BINS = 20
+_MOST = 2048  # elements of an array that are looked at: deviations are right to two per cent, and it takes no time
+_WINDOW = 3  # looks a unit has to be silent in to count as dead
+_FLAT = 0.05  # share of the largest slope from which down an activation counts as saturated
+_RECTIFIERS = ("relu", "relu6", "ReLU")
+_SATURATING = {  # the middle, and the largest distance from it at which the slope is still at least that share
+    "sigmoid": (0.5, math.sqrt(1 - _FLAT) / 2),  # y' = y (1 - y)
+    "tanh": (0.0, math.sqrt(1 - _FLAT)),  # y' = 1 - y²
+    "softsign": (0.0, 1 - math.sqrt(_FLAT)),  # y' = (1 - |y|)²
+    "hard_sigmoid": (0.5, 0.5 - 1e-6),
+    "hard_tanh": (0.0, 1 - 1e-6),
+}
+
+
+class Histogram(NamedTuple):
+    """Counts of values in 20 bins of equal width.
+
+    Attributes:
+        counts: how many values are in each bin.
+        low: left edge of the first bin.
+        high: right edge of the last bin.
+    """
+
+    counts: np.ndarray
+    low: float
+    high: float
+
+
+class Numbers(NamedTuple):
+    """Mean, standard deviation and, of finite values, a histogram."""
+
+    mean: float
+    std: float
+    histogram: Histogram | None
+
+
+def sample_of(array: np.ndarray) -> np.ndarray:
+    """A copy of about 2048 elements, evenly spaced and from all columns; of all if there are no more."""
+    flat = array.reshape(-1)
+    stride = -(-flat.size // _MOST)
+    while stride > 1 and math.gcd(stride, array.shape[-1]) > 1:
+        stride += 1
+    return flat[::stride].copy()
+
+
+def measure(samples: Sequence[np.ndarray]) -> list[Numbers]:
+    """Numbers of each sample, of all at once: calls cost more than elements here."""
+    if not samples:
+        return []
+    sizes = np.array([sample.size for sample in samples])
+    starts = np.concatenate([[0], np.cumsum(sizes[:-1])])
+    flat = np.concatenate(samples, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        means = np.add.reduceat(flat, starts) / sizes
+        centred = flat - np.repeat(means, sizes)
+        stds = np.sqrt(np.add.reduceat(centred * centred, starts) / sizes)
+    lows, highs = np.minimum.reduceat(flat, starts), np.maximum.reduceat(flat, starts)
+    finite = np.isfinite(lows) & np.isfinite(highs)
+    if not finite.all():
+        flat = np.where(np.repeat(finite, sizes), flat, 0.0)
+        lows, highs = np.where(finite, lows, 0.0), np.where(finite, highs, 0.0)
+    single = lows == highs
+    lows, highs = lows - 0.5 * single, highs + 0.5 * single
+    places = ((flat - np.repeat(lows, sizes)) * np.repeat(BINS / (highs - lows), sizes)).astype(np.int64)
+    places = np.minimum(places, BINS - 1) + np.repeat(np.arange(len(samples)) * BINS, sizes)
+    counts = np.bincount(places, minlength=BINS * len(samples)).reshape(-1, BINS)
+    histograms = [Histogram(c, float(a), float(b)) if f else None for c, a, b, f in zip(counts, lows, highs, finite)]
+    return [Numbers(float(mean), float(std), histogram) for mean, std, histogram in zip(means, stds, histograms)]
+
+
+def activation_kind(layer: Any) -> str:
+    """What bounds the layer's output: `"relu"`, a name such as `"tanh"`, or `""` for all else."""
+    name = getattr(getattr(layer, "activation", None), "__name__", "") or type(layer).__name__
+    if name in _RECTIFIERS:
+        return "relu" if not getattr(layer, "negative_slope", 0.0) else ""
+    return name if name in _SATURATING else ""
+
+
+class Watched:
+    """One layer under observation.
+
+    Args:
+        name: what to call it.
+        layer: the layer.
+        parameters: its trained weights: pairs of their values, and where their gradients are found.
+
+    Attributes:
+        outputs: a sample of what the layer returned in the current look.
+        fired: which units were active, in the last looks.
+        is_output: whether it is an output of the model.
+    """
+
+    def __init__(self, name: str, layer: Any, parameters: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.name, self.kind = name, activation_kind(layer)
+        self.parameters = parameters
+        self.is_output = False
+        self.outputs: np.ndarray | None = None
+        self._before: list[np.ndarray] = []
+        self.fired: deque[np.ndarray] = deque(maxlen=_WINDOW)
+
+    def see_outputs(self, outputs: np.ndarray) -> None:
+        """Keeps a sample of what the layer returned, and notes which units are active."""
+        if not outputs.size:
+            return
+        self.outputs = sample_of(outputs)
+        if self.kind == "relu":
+            units = outputs.shape[-1]
+            highest = np.empty(units, outputs.dtype)
+            execute("max", [highest], [outputs.reshape(-1, units)], axis=0)
+            if self.fired and len(self.fired[0]) != units:
+                self.fired.clear()
+            self.fired.append(highest > 0)
+
+    def shares(self) -> dict[str, float]:
+        """The shares of dead units and saturated outputs, as far as they make sense."""
+        if self.outputs is None:
+            return {}
+        if self.kind == "relu":
+            return {"dead": 1.0 - float(np.logical_or.reduce(self.fired).mean())}
+        if self.kind:
+            middle, most = _SATURATING[self.kind]
+            return {"saturated": float((np.abs(self.outputs - middle) > most).mean())}
+        return {}
+
+    def see_weights(self) -> None:
+        """Keeps some weights as they are before the update."""
+        self._before = [sample_of(values) for values, _ in self.parameters]
+
+    def update_ratio(self) -> float:
+        """‖Δw‖ / ‖w‖ over all trained weights."""
+        size = moved = 0.0
+        for (values, _), before in zip(self.parameters, self._before):
+            delta, share = sample_of(values) - before, values.size / before.size
+            size += share * float(before @ before)
+            moved += share * float(delta @ delta)
+        return math.sqrt(moved / size) if size else math.inf if moved else 0.0
+
+    def gradient(self) -> np.ndarray:
+        """A sample of the gradient of the largest weight."""
+        return sample_of(max((gradient for _, gradient in self.parameters), key=lambda gradient: gradient.size))
