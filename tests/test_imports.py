@@ -77,6 +77,32 @@ def test_torch_cnn_with_batch_norm_and_flatten():
     check(model, "cnn")
 
 
+def test_torch_features_that_become_an_image():
+    model = gm.Sequential([
+        gm.Input((5, 6, 2)), L.Conv2D(3, 3, activation="relu"), L.Flatten(), L.Dense(5), L.BatchNormalization(**BN),
+        L.Dense(24), L.BatchNormalization(**BN), L.PReLU(), L.Reshape((2, 3, 4)), L.Conv2DTranspose(2, 3, strides=2),
+    ])  # fmt: skip
+    import_torch(model, FOLDER / "autoencoder.safetensors")
+    check(model, "autoencoder")
+
+
+def test_torch_flattened_images_side_by_side():
+    x = gm.Input((5, 6, 2))
+    features = [gm.ops.tanh(L.Flatten()(x)), L.Flatten()(L.Conv2D(3, 3)(x))]
+    model = gm.Model(x, L.Dense(4)(L.Concatenate()(features)))
+    import_torch(model, FOLDER / "joined.safetensors")
+    check(model, "joined")
+
+
+def test_channels_that_stand_first_already_stay():
+    """With a `Permute` the features have PyTorch's order."""
+    model = gm.Sequential([
+        gm.Input((5, 5, 2)), L.Conv2D(3, 3), L.BatchNormalization(**BN), L.Permute((3, 1, 2)), L.Flatten(), L.Dense(2)
+    ])  # fmt: skip
+    import_torch(model, FOLDER / "float16.safetensors")
+    check(model, "float16")
+
+
 def test_flatten_inside_and_outside_of_nested_models():
     flat = cnn(**BN)
     cut = flat.layers.index(next(la for la in flat.layers if isinstance(la, L.Flatten)))

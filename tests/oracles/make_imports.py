@@ -84,6 +84,23 @@ def torch_nets() -> None:
     signal = nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(15, 2))
     store("signal", signal, images((3, 2, 7)))
     store("resnet", ResNet(), images((2, 3, 65, 65)))
+    autoencoder = nn.Sequential(
+        nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36, 5), nn.BatchNorm1d(5), nn.Linear(5, 24),
+        nn.BatchNorm1d(24), nn.PReLU(24), nn.Unflatten(1, (4, 2, 3)), nn.ConvTranspose2d(4, 2, 3, stride=2),
+    )  # fmt: skip
+    store("autoencoder", autoencoder, images((3, 2, 5, 6)))
+    store("joined", Joined(), images((3, 2, 5, 6)))
+
+
+class Joined(nn.Module):
+    """Pixels of an image and of its convolution, flattened and side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(2, 3, 3), nn.Linear(60 + 36, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(torch.cat([torch.tanh(x.flatten(1)), self.conv(x).flatten(1)], 1))
 
 
 class Block(nn.Module):

@@ -54,7 +54,7 @@ def import_keras(model: Any, path: str | os.PathLike[str], mapping: Mapped = Non
         if isinstance(mapping, Mapping) or callable(mapping):
             matcher.by_mapping(mapping)
         if mapping == "name":
-            matcher.by_name(lambda group: [group.name])
+            matcher.by_name(lambda group: [group.name], automatic=True)
         else:
             _pair_places(matcher, places)
             if mapping != "order":

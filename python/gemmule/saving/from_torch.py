@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gemmule.errors import GemmuleWarning, did_you_mean, received
-from gemmule.saving.flattening import Flattenings, channels_last_order
+from gemmule.saving.flattening import FeatureOrders, channels_last_order
 from gemmule.saving.matching import Group, Mapped, Matcher, Target, check_mapping, place_of, quoted, targets_of
 from gemmule.saving.safetensors import load_file
 
@@ -35,8 +35,8 @@ def import_torch(
     Write the file with `safetensors.torch.save_file(net.state_dict(), path)`. Layouts are converted: kernels of dense
     layers are transposed, those of convolutions go from (out, in, height, width) to (height, width, in, out),
     depthwise and transposed ones likewise; running statistics become moving ones, `num_batches_tracked` is ignored.
-    Behind a `Flatten` of an image the rows of a dense kernel are put into the order of channels last, which is seen
-    in the model's graph. float16 and bfloat16 become the type of the model.
+    Behind a `Flatten` of an image, and before a `Reshape` to one, the features of dense layers and normalizations are
+    put into the order of channels last, which is seen in the model's graph. Half precision becomes the model's type.
 
     What is not in the file: PyTorch adds 1e-5 to the variance where Keras's default is 1e-3, so make such layers with
     `BatchNormalization(epsilon=1e-5)`; a warning names those with another one. Its `momentum=0.1` is `momentum=0.9`
@@ -69,20 +69,15 @@ def import_torch(
     """
     check_mapping(mapping)
     groups = _groups(path)
-    images = _images(model, flattened)
+    orders = _Orders(model, flattened)
     matcher = Matcher(groups, _targets(model), _convert, quoted(path), f'"{model.name}"')
     if isinstance(mapping, Mapping) or callable(mapping):
         matcher.by_mapping(mapping)
     if mapping != "order":
-        matcher.by_name(_same_name if mapping == "name" else _likely_names)
+        matcher.by_name(_same_name if mapping == "name" else _likely_names, automatic=mapping == "name")
     if mapping != "name":
         matcher.by_order()
-
-    def finish(target: Target, role: str, array: np.ndarray) -> np.ndarray:
-        image = images(target)
-        return array if image is None or role == "bias" else array[channels_last_order(image)]
-
-    matcher.assign(skip_mismatch, finish)
+    matcher.assign(skip_mismatch, orders.apply)
     layers = list({id(target.layer): target.layer for _, target in matcher.pairs}.values())
     _warn_of_epsilon(layers, epsilon)
     _warn_of_padding(layers)
@@ -207,31 +202,50 @@ def _is_kind(roles: Mapping[str, np.ndarray], target: Target) -> bool:
 # ---- What the file does not tell -------------------------------------------------------------------------------------
 
 
-def _images(model: Any, flattened: Mapping[str, tuple[int, ...]] | None) -> Callable[[Target], tuple[int, ...] | None]:
-    """What tells for a layer which image, flattened, it reads."""
-    given = dict(flattened or {})
-    names = {target.path for target in targets_of(model)} | {target.layer.name for target in targets_of(model)}
-    for name in given:
-        if name not in names:
-            known = did_you_mean(name, names)
-            raise ValueError(f'flattened: "{model.name}" has no layer {name!r} with weights.{known}')
-    seen = Flattenings(model)
-    unseen = [la.name for la in seen.unseen if la.name not in given]
-    if unseen and seen.has_images and flattened is None:
-        warnings.warn(
-            f'"{model.name}" is no graph, so it cannot be seen which dense layers read a flattened image '
-            f"({', '.join(unseen)}); the rows of their kernels are left in their order. If one does, pass "
-            "flattened={name: (height, width, channels)}; else pass flattened={}.",
-            GemmuleWarning,
-            stacklevel=3,
-        )
+class _Orders:
+    """Puts features into the order of channels last: where the graph shows an image, or the caller says so.
 
-    def image_of(target: Target) -> tuple[int, ...] | None:
-        image = given.get(target.path, given.get(target.layer.name)) or seen.image_of(target.layer)
-        features = next(iter(target.variables.values())).shape[0]
-        return image if image is not None and np.prod(image) == features else None
+    Args:
+        model: the model.
+        flattened: shapes of images by names of layers that read them.
 
-    return image_of
+    Raises:
+        ValueError: for names the model does not have.
+    """
+
+    def __init__(self, model: Any, flattened: Mapping[str, tuple[int, ...]] | None) -> None:
+        self._given = dict(flattened or {})
+        targets = targets_of(model)
+        names = {target.path for target in targets} | {target.layer.name for target in targets}
+        for name in self._given:
+            if name not in names:
+                known = did_you_mean(name, names)
+                raise ValueError(f'flattened: "{model.name}" has no layer {name!r} with weights.{known}')
+        self._graph = FeatureOrders(model)
+        unseen = [la.name for la in self._graph.unseen if la.name not in self._given]
+        if unseen and self._graph.has_images and flattened is None:
+            warnings.warn(
+                f'"{model.name}" is no graph, so it cannot be seen which dense layers read a flattened image '
+                f"({', '.join(unseen)}); the rows of their kernels are left in their order. If one does, pass "
+                "flattened={name: (height, width, channels)}; else pass flattened={}.",
+                GemmuleWarning,
+                stacklevel=4,
+            )
+
+    def apply(self, target: Target, role: str, array: np.ndarray) -> np.ndarray:
+        """The values of a variable: rows of kernels as they are read, columns and vectors as they are given."""
+        if target.kind == "Dense":
+            array = _taken(array, self._read(target), 0) if role == "kernel" else array
+            return _taken(array, self._graph.made_by(target.layer), -1)
+        return _taken(array, self._read(target), 0) if array.ndim == 1 else array
+
+    def _read(self, target: Target) -> np.ndarray | None:
+        image = self._given.get(target.path, self._given.get(target.layer.name))
+        return self._graph.read_by(target.layer) if image is None else channels_last_order(tuple(image))
+
+
+def _taken(array: np.ndarray, order: np.ndarray | None, axis: int) -> np.ndarray:
+    return array if order is None or len(order) != array.shape[axis] else np.take(array, order, axis)
 
 
 def _warn_of_epsilon(layers: list[Any], epsilon: float) -> None:

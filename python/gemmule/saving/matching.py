@@ -101,13 +101,17 @@ class Matcher:
         self._source, self._model = source, model
         self.pairs: list[tuple[Group, Target]] = []
         self.misshaped: list[tuple[Group, Target]] = []
+        self._fitting: dict[tuple[str, str, str, str], bool] = {}
 
     # ---- Finding pairs ---------------------------------------------------------------------------------------------
 
     def fits(self, group: Group, target: Target) -> bool:
-        """Whether roles and shapes agree."""
-        arrays = self._convert(group, target)
-        return arrays is not None and {role: tuple(a.shape) for role, a in arrays.items()} == target.shapes
+        """Whether roles and shapes agree; asked for all pairs, answered once for all alike."""
+        key = (group.kind, str(_shapes_of(group.arrays)), target.kind, str(target.shapes))
+        if key not in self._fitting:
+            arrays = self._convert(group, target)
+            self._fitting[key] = arrays is not None and _shapes_of(arrays) == target.shapes
+        return self._fitting[key]
 
     def pin(self, group: Group, target: Target) -> None:
         """Decides on a pair; whether it fits is told at the end."""
@@ -149,15 +153,20 @@ class Matcher:
             )
         return found[0]
 
-    def by_name(self, names: Callable[[Group], Sequence[str]]) -> None:
+    def by_name(self, names: Callable[[Group], Sequence[str]], automatic: bool = False) -> None:
         """Pins groups to layers of the same name.
 
         Args:
             names: what a layer may be called that belongs to a group; paths or names.
+            automatic: whether names that layers got by counting tell anything.
         """
         for group in list(self.groups):
             for name in names(group):
-                found = [t for t in self.targets if name in (t.path, t.layer.name)]
+                found = [
+                    target
+                    for target in self.targets
+                    if name in (target.path, target.layer.name if automatic else target.layer._given_name)
+                ]
                 if len(found) == 1 and self._convert(group, found[0]) is not None:
                     self.pin(group, found[0])
                     break
