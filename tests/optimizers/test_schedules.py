@@ -27,6 +27,11 @@ def values(schedule: schedules.LearningRateSchedule) -> np.ndarray:
     return np.array([float(schedule(step)) for step in range(STEPS)])
 
 
+def test_every_schedule_has_a_row() -> None:
+    classes = {name for name in schedules.__all__ if isinstance(getattr(schedules, name), type)}
+    assert classes - {"LearningRateSchedule"} == {row.schedule for row in ROWS}
+
+
 @rows
 def test_formula(row: Row) -> None:
     expected = np.array([row.formula(step) for step in range(STEPS)])

@@ -15,6 +15,7 @@ from gemmule.data.nested import ONE, Form, put_together
 from gemmule.errors import received
 from gemmule.layers.rules import total_loss
 from gemmule.models.compilation import Compilation
+from gemmule.models.full_batch import FullBatch
 from gemmule.models.loops import Plan, test_loop, train_loop
 from gemmule.models.outputs import Outputs
 from gemmule.models.predictor import Predictor
@@ -320,6 +321,18 @@ class Trainer(Compilation):
         if self._predictor is None:
             self._predictor = Predictor(cast("Model", self))
         return self._predictor.predict_on_batch(x)
+
+    def _full_batch(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> FullBatch:
+        """Loss and gradient over all data as a function of the weights, for `LBFGS.minimize`."""
+        compiled = self._require_compiled("minimize")
+        _check_count("batch_size", batch_size)
+        if type(self).train_step is not Trainer.train_step:
+            raise ValueError(
+                "LBFGS.minimize does not call the train_step of your model, only its compute_loss. Override that "
+                "instead, or minimize a function of variables."
+            )
+        data, _ = adapter.training_data(x, y, sample_weight, None, 0.0, None)
+        return FullBatch(cast("Model", self), compiled, self._runner, data, batch_size)
 
     def memory_report(self) -> dict[str, int]:
         """Bytes the model holds: parameters, gradients and optimizer slots, arenas of the recorded plans.

@@ -8,18 +8,19 @@ from gemmule.errors import describe, did_you_mean
 from gemmule.optimizers import schedules
 from gemmule.optimizers.adagrad import Adadelta, Adagrad
 from gemmule.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from gemmule.optimizers.lbfgs import LBFGS
 from gemmule.optimizers.lion import Lion
 from gemmule.optimizers.optimizer import Optimizer
 from gemmule.optimizers.rmsprop import RMSprop
 from gemmule.optimizers.sgd import SGD
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop",
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop",
     "get", "schedules",
 ]  # fmt: skip
 
 CLASSES: dict[str, type[Any]] = {
-    cls.__name__.lower(): cls for cls in (SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop)
+    cls.__name__.lower(): cls for cls in (LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop)
 }
 
 
