@@ -381,3 +381,42 @@ def update(metric: gm.metrics.Metric, *args: Any) -> Any:
 def test_complaints(make, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=exactly(message)):
         make()
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [(1, 0), (1, 2)])
+def test_a_resumed_epoch_keeps_the_sums_of_its_first_batches(at: tuple[int, int], tmp_path: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(44, 3)).astype(np.float32)
+    y = np.eye(3)[rng.integers(0, 3, 44)]
+
+    class Stop(gm.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            if stopping and (self.epoch, batch) == at:
+                self.model.save(tmp_path / "m.gemmule", state="full")
+                raise StoppedError
+
+    def make() -> gm.Sequential:
+        gm.utils.set_random_seed(1)
+        model = gm.Sequential([gm.Input((3,)), gm.layers.Dense(3, activation="softmax")])
+        metrics = ["auc", gm.metrics.F1Score(), gm.metrics.R2Score(), gm.metrics.ConfusionMatrix(3), "huber"]
+        model.compile("adam", gm.losses.CategoricalFocalCrossentropy(), metrics=metrics)
+        return model
+
+    stopping = False
+    whole = make().fit(x, y, epochs=3, batch_size=8, verbose=0, callbacks=[Stop()]).history
+    stopping = True
+    with pytest.raises(StoppedError):
+        make().fit(x, y, epochs=3, batch_size=8, verbose=0, callbacks=[Stop()])
+    stopping = False
+    model = gm.models.load_model(tmp_path / "m.gemmule")
+    resumed = model.fit(x, y, epochs=3, batch_size=8, verbose=0, callbacks=[Stop()], resume=True).history
+    assert list(resumed) == list(whole)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(np.array(resumed[name]), np.array(values), err_msg=name)

@@ -44,7 +44,7 @@ class Metric(Watched):
     """
 
     direction: str | None = None  # "up" or "down": which way is better
-    _unwatched = frozenset({"name"})
+    _unwatched = frozenset({"_waiting", "name"})
     _copyable = False
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
@@ -53,6 +53,7 @@ class Metric(Watched):
         self.name = name or snake_case(type(self).__name__)
         self._states: list[np.ndarray] = []
         self._variables: list[Variable] = []
+        self._waiting: list[np.ndarray] = []  # restored values of state that the first batch will make
 
     @property
     def variables(self) -> list[Variable]:
@@ -81,6 +82,8 @@ class Metric(Watched):
         variable = Variable(make, shape=shape, dtype=dtype or floatx(), trainable=False, name=name)
         self._variables.append(variable)
         self._states.append(variable.array)
+        if self._waiting:
+            variable.array[...] = self._waiting.pop(0)
         return variable
 
     add_weight = add_variable
@@ -100,17 +103,17 @@ class Metric(Watched):
 
     def reset_state(self) -> None:
         """Starts anew."""
-        for state in self._states:
-            state[...] = 0
+        self.restore_state([])
 
     def save_state(self) -> list[np.ndarray]:
         """A copy of the sums, for `restore_state`."""
-        return [state.copy() for state in self._states]
+        return [state.copy() for state in (*self._states, *self._waiting)]
 
     def restore_state(self, saved: list[np.ndarray]) -> None:
         """Goes back to sums that `save_state` returned."""
         for index, state in enumerate(self._states):
-            state[...] = saved[index] if index < len(saved) else 0  # state that was made since is that of a new metric
+            state[...] = saved[index] if index < len(saved) else 0  # state made since is that of a new metric
+        self._waiting = [values.copy() for values in saved[len(self._states) :]]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Adds a batch and returns the value so far."""

@@ -169,8 +169,9 @@ class Compiled:
         """
         metrics = self._all_metrics()
         for number, metric in enumerate(metrics):
-            saved = [arrays.get(f"/metrics/{number}/{part}") for part in range(len(metric.save_state()))]
-            if any(one is None or one.shape != now.shape for one, now in zip(saved, metric.save_state())):
+            prefix, now = f"/metrics/{number}/", metric.save_state()
+            saved = [arrays[f"{prefix}{part}"] for part in range(sum(name.startswith(prefix) for name in arrays))]
+            if len(saved) < len(now) or any(one.shape != state.shape for one, state in zip(saved, now)):
                 raise ValueError(f"The run had other metrics than this model, which has {metric.name!r}.")
             metric.restore_state(saved)
         for name, array in arrays.items():
