@@ -89,7 +89,7 @@ def test_every_metric_has_a_row() -> None:
     assert missing == {"ConfusionMatrix"}  # no Keras name; its oracle is scikit-learn, below
 
 
-def test_confusion_matrix_while_training() -> None:
+def test_confusion_matrix_while_training(tmp_path: Any, capsys: Any) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 3)).astype(np.float32), rng.integers(0, 4, 50)
     model = gm.Sequential([gm.Input((3,)), gm.layers.Dense(4, activation="softmax")])
@@ -101,7 +101,10 @@ def test_confusion_matrix_while_training() -> None:
     np.add.at(expected, (y, said), 1)
     np.testing.assert_array_equal(logs["confusion_matrix"], expected)
     np.testing.assert_array_equal(gm.utils.confusion_matrix(y, model.predict(x, verbose=0)), expected)
-    history = model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0).history
+    callbacks = [gm.callbacks.CSVLogger(tmp_path / "log.csv"), gm.callbacks.TensorBoard(tmp_path, histogram_freq=0)]
+    history = model.fit(x, y, validation_data=(x, y), epochs=2, verbose=2, callbacks=callbacks).history
+    assert len(capsys.readouterr().out.splitlines()) == 2  # one line for each epoch, matrices and all
+    assert len((tmp_path / "log.csv").read_text().splitlines()) >= 3
     assert [m.sum() for m in history["confusion_matrix"]] == [50, 50]
     assert [m.shape for m in history["val_confusion_matrix"]] == [(4, 4)] * 2
     model = gm.Sequential([gm.Input((3,)), gm.layers.Dense(2)])
@@ -140,6 +143,21 @@ def test_names_of_losses_are_metrics_too() -> None:
     assert isinstance(gm.metrics.get("AUC"), gm.metrics.AUC)
     assert isinstance(gm.metrics.get("auc"), gm.metrics.AUC)
     assert isinstance(gm.metrics.get("kld"), gm.metrics.KLDivergence)
+
+
+@pytest.mark.parametrize("metric", [gm.metrics.get("huber"), gm.metrics.get(gm.losses.Huber(2.0)), gm.metrics.Sum()])
+def test_metrics_without_a_class_of_their_own_can_be_made_again(metric: gm.metrics.Metric) -> None:
+    config = {"class_name": type(metric).__name__, "config": metric.get_config()}
+    for again in (gm.metrics.get(config), gm.saving.deserialize_keras_object(gm.saving.serialize_keras_object(metric))):
+        assert again.get_config() == metric.get_config()
+
+
+@rows
+def test_files_can_name_it(row: Row) -> None:
+    metric = getattr(gm.metrics, row.metric)(**row.kwargs)
+    again = gm.saving.deserialize_keras_object(gm.saving.serialize_keras_object(metric))
+    assert type(again) is type(metric)
+    assert again.get_config() == metric.get_config()
 
 
 def test_nothing_seen_yet() -> None:

@@ -154,7 +154,7 @@ def _format_value(value: Any) -> str:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        return str(value)
+        return " ".join(str(value).split())  # a matrix in one line
     return f"{number:.4f}" if abs(number) > 1e-3 or number == 0 else f"{number:.4e}"
 
 

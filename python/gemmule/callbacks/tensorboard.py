@@ -79,8 +79,9 @@ class TensorBoard(Periodic):
         return self._files[run]
 
     def _write(self, run: str, step: int, values: dict[str, Any]) -> None:
-        if values:
-            self._file(run).add(step, [event_file.scalar(name, float(value)) for name, value in values.items()])
+        numbers = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}  # no matrices
+        if numbers:
+            self._file(run).add(step, [event_file.scalar(name, value) for name, value in numbers.items()])
             self._file(run).flush()
 
     def _steps(self) -> int:

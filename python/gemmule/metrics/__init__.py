@@ -202,7 +202,11 @@ def get(identifier: Any) -> Metric:
             cure = f"Pass gm.metrics.{CLASSES[known].__name__}(...)."
             raise ValueError(f"The metric {identifier!r} needs arguments. {cure}") from None
     if isinstance(identifier, dict) and "class_name" in identifier:
-        known, config = _known(str(identifier["class_name"])), identifier.get("config", {})
+        name, config = str(identifier["class_name"]), identifier.get("config", {})
+        for cls in (Mean, MeanLoss, Sum):
+            if name == cls.__name__:
+                return cls.from_config(config)
+        known = _known(name)
         return CLASSES[known].from_config(config) if known in CLASSES else MeanLoss(LOSSES[known](**config))
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
