@@ -3,6 +3,8 @@
 The names are Keras's: a script that keeps to the documented API runs after `import gemmule as keras`.
 """
 
+from typing import Any
+
 from gemmule import (
     activations,
     applications,
@@ -28,6 +30,7 @@ from gemmule.autograd import GradientTape
 from gemmule.backend import use_backend
 from gemmule.config import num_threads, set_num_threads, show_config
 from gemmule.layers import Input, Layer
+from gemmule.leftovers import missing
 from gemmule.models import Model, Sequential
 from gemmule.tensor import Tensor, Variable
 
@@ -63,3 +66,8 @@ __all__ = [
     "use_backend",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What Keras 2 had here, and where it went."""
+    raise missing(__name__, name)

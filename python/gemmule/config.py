@@ -34,6 +34,7 @@ CONVOLUTIONS = ("auto", "exact")
 WINOGRAD_TILES = (2, 4)
 _SETTINGS = ("convolution", "winograd_tile")
 _floatx = "float32"
+_EPSILON = 1e-7
 convolution: str
 winograd_tile: int
 
@@ -103,6 +104,11 @@ def set_floatx(dtype: str) -> None:
     if str(dtype) not in FLOATS:
         raise ValueError(f"floatx must be 'float32' or 'float64'.{received(dtype=dtype)}")
     _floatx = str(dtype)
+
+
+def epsilon() -> float:
+    """A small number that keeps divisions and logarithms finite: 1e-7, as in Keras."""
+    return _EPSILON
 
 
 def standardize_dtype(dtype: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gemmule import ops
 from gemmule.catalog import Catalog
+from gemmule.config import epsilon
 from gemmule.errors import received
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
@@ -20,8 +21,6 @@ __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm",
     "non_neg", "serialize", "unit_norm",
 ]  # fmt: skip
-
-_EPSILON = 1e-7  # Keras's: added to norms that something is divided by
 
 
 class Constraint(Watched):
@@ -77,7 +76,7 @@ class _Norm(Constraint):
     def __call__(self, w: Any) -> Tensor:
         w = as_tensor(w)
         norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
-        return ops.multiply(w, ops.divide(self._wanted(norms), ops.add(norms, _EPSILON)))
+        return ops.multiply(w, ops.divide(self._wanted(norms), ops.add(norms, epsilon())))
 
     def _wanted(self, norms: Tensor) -> Any:
         """The norms there should be."""

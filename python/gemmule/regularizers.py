@@ -10,6 +10,7 @@ import numpy as np
 
 from gemmule import ops
 from gemmule.catalog import Catalog
+from gemmule.config import epsilon
 from gemmule.errors import received
 from gemmule.mutation import Watched
 from gemmule.ops.shapes import as_tensor
@@ -19,8 +20,6 @@ __all__ = [
     "L1", "L2", "L1L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal",
     "orthogonal_regularizer", "serialize",
 ]  # fmt: skip
-
-_LEAST_NORM = 1e-7  # Keras's epsilon: shorter vectors are not made longer
 
 
 class Regularizer(Watched):
@@ -155,7 +154,7 @@ class OrthogonalRegularizer(Regularizer):
         if count < 2:
             return ops.zeros((), dtype=x.dtype)
         squares = ops.sum(ops.square(x), axis=1, keepdims=True)
-        x = ops.divide(x, ops.sqrt(ops.maximum(squares, _LEAST_NORM**2)))
+        x = ops.divide(x, ops.sqrt(ops.maximum(squares, epsilon() ** 2)))
         apart = ops.convert_to_tensor(1.0 - np.eye(count), dtype=x.dtype)
         cosines = ops.multiply(ops.matmul(x, ops.transpose(x)), apart)
         return ops.multiply(ops.sum(ops.abs(cosines)), self.factor / (count * (count - 1.0)))

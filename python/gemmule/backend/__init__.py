@@ -134,3 +134,10 @@ def _select(name: str) -> None:
 
 
 _select("native")
+
+
+def __getattr__(name: str) -> Any:
+    """Functions of Keras's module of this name: `keras.backend.clear_session()` and few others still work."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    return import_module("gemmule.leftovers").keras_backend(name)

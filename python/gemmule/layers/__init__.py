@@ -1,5 +1,9 @@
 """Layers: the parts models are made of."""
 
+import sys
+from types import SimpleNamespace
+from typing import Any
+
 from gemmule.layers.activation import ELU, Activation, ActivityRegularization, LeakyReLU, ReLU, Softmax
 from gemmule.layers.adaptive import Maxout, PReLU, RandomizedLeakyReLU
 from gemmule.layers.augment import (
@@ -52,6 +56,7 @@ from gemmule.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from gemmule.layers.resize import UpSampling1D, UpSampling2D
 from gemmule.layers.serialization import deserialize, register, serialize
 from gemmule.layers.wrapping import Lambda
+from gemmule.leftovers import missing
 
 register(Activation, Dense, Dropout, ELU, Flatten, InputLayer, LeakyReLU, ReLU, Reshape, Softmax)
 register(ActivityRegularization, AlphaDropout, GaussianDropout, GaussianNoise, Maxout, PReLU, RandomizedLeakyReLU)
@@ -68,6 +73,8 @@ register(Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, Zero
 AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D = AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
 GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
 GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+Convolution1D, Convolution2D, Convolution2DTranspose = Conv1D, Conv2D, Conv2DTranspose
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "Layer", "Input", "InputLayer",
@@ -84,9 +91,17 @@ __all__ = [
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
     "AvgPool1D", "AvgPool2D", "MaxPool1D", "MaxPool2D",
     "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D",
+    "Convolution1D", "Convolution2D", "Convolution2DTranspose", "SeparableConvolution2D",
     "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D",
     "Lambda",
     "Normalization", "Rescaling",
     "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom",
     "deserialize", "serialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Keras 2 had preprocessing layers in `layers.experimental.preprocessing`."""
+    if name == "experimental":
+        return SimpleNamespace(preprocessing=sys.modules[__name__])
+    raise missing(__name__, name)

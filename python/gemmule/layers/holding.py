@@ -137,6 +137,10 @@ class Holder:
         self._check_initialized()
         if aggregation != "none":
             raise not_yet(f"add_weight(aggregation={aggregation!r})")
+        if isinstance(shape, str):
+            raise TypeError(
+                f"{self._where()}: the shape of a weight comes first. Write add_weight(shape=..., name={shape!r})."
+            )
         if self._built and not self._building:
             raise self._too_late(f"weight {name!r}" if name else "a weight")
         shape = () if shape is None else tuple(int(d) for d in ((shape,) if isinstance(shape, int) else shape))

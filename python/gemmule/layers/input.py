@@ -25,6 +25,7 @@ class InputLayer(Layer):
         input_tensor: not supported yet.
         optional: not supported yet.
         name: a unique name.
+        input_shape: what older books call `shape`.
 
     Raises:
         ValueError: if the shape is missing, given twice, or not a shape.
@@ -45,7 +46,9 @@ class InputLayer(Layer):
         input_tensor: Any = None,
         optional: bool = False,
         name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
+        shape = shape if input_shape is None else input_shape
         refused = {"sparse": sparse, "ragged": ragged, "tensor": input_tensor, "optional": optional}
         for argument, value in refused.items():
             if value is not None and value is not False:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,10 @@ class Layer(Ruled):
     )
     _training_position: int | None = None  # of the argument `training` of `call`
     _wants_floats = False  # whether integer inputs, too, are converted to `dtype`
+    _old_arguments: Mapping[str, str] = {  # of Keras 2, and what to write now
+        "batch_input_shape": "input_shape, the shape of one example",
+        "weights": "set_weights on the built layer, or kernel_initializer",
+    }
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +116,9 @@ class Layer(Ruled):
     def _refuse(self, unknown: dict[str, Any]) -> None:
         known = set(inspect.signature(type(self).__init__).parameters) | set(inspect.signature(Layer).parameters)
         first = next(iter(unknown))
+        if first in self._old_arguments:
+            kind = type(self).__name__
+            raise TypeError(f"{kind} has no argument {first!r} any more. Use {self._old_arguments[first]}.")
         raise TypeError(
             f"{type(self).__name__} has no argument {first!r}."
             f"{did_you_mean(first, known - {'self', 'args', 'kwargs', 'unknown'})}"

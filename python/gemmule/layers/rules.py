@@ -15,6 +15,7 @@ from gemmule import constraints, deferral, initializers, ops, regularizers
 from gemmule.errors import received
 from gemmule.layers.holding import Holder, calls
 from gemmule.layers.structure import leaves
+from gemmule.leftovers import LAYER, Renamed
 from gemmule.ops.shapes import as_tensor
 from gemmule.scope import layer_scope
 from gemmule.symbolic import SymbolicTensor
@@ -24,10 +25,11 @@ _FAMILIES: dict[str, Any] = {"initializer": initializers, "regularizer": regular
 _holding: weakref.WeakSet[Any] = weakref.WeakSet()  # layers with losses of calls: mostly none
 
 
-class Ruled(Holder):
+class Ruled(Holder, Renamed):
     """The part of `Layer` that knows initializers, regularizers, constraints and losses; a base class for it alone."""
 
     _untracked = Holder._untracked | {"_call_losses"}
+    _leftovers = LAYER
     _call_losses: list[Tensor]
     activity_regularizer: Callable[[Tensor], Tensor] | None
 

@@ -14,6 +14,7 @@ from gemmule import ops
 from gemmule.backend import execute
 from gemmule.config import floatx
 from gemmule.errors import not_yet
+from gemmule.leftovers import METRIC, Renamed
 from gemmule.losses.checks import refuse_column_against_row
 from gemmule.losses.loss import broadcast_weights, function_name
 from gemmule.memory import persistent
@@ -23,7 +24,7 @@ from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor, Variable
 
 
-class Metric(Watched):
+class Metric(Watched, Renamed):
     """Base class of metrics. A subclass defines `update_state` and `result`.
 
     State made by `add_variable` is set to zero by `reset_state`.
@@ -46,6 +47,7 @@ class Metric(Watched):
     direction: str | None = None  # "up" or "down": which way is better
     _unwatched = frozenset({"_waiting", "name"})
     _copyable = False
+    _leftovers = METRIC
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         if dtype is not None:

@@ -12,6 +12,7 @@ from gemmule.errors import did_you_mean, received
 from gemmule.layers.arguments import make
 from gemmule.layers.input import InputLayer
 from gemmule.layers.layer import Layer
+from gemmule.leftovers import LAYER, MODEL
 from gemmule.models.summary import print_summary
 from gemmule.models.trainer import Trainer
 from gemmule.saving import weights as weights_file
@@ -58,6 +59,8 @@ class Model(Trainer, Layer):
     _unwatched |= {"_forms", "_input_layer", "_stack", "_start", "_calls"}  # none of them changes a recorded step
     _untracked = Layer._untracked | {"_interrupted"}
     _wants_floats = True
+    _leftovers = LAYER | MODEL
+    _old_arguments: Mapping[str, str] = {**Layer._old_arguments, "input": "inputs", "output": "outputs"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not args and "inputs" not in kwargs and "outputs" not in kwargs:

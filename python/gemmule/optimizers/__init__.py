@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gemmule.errors import describe, did_you_mean
+from gemmule.leftovers import missing
 from gemmule.optimizers import schedules
 from gemmule.optimizers.adagrad import Adadelta, Adagrad
 from gemmule.optimizers.adam import Adam, Adamax, AdamW, Nadam
@@ -56,3 +57,8 @@ def _class_of(name: str) -> type[Any]:
     if name.lower() not in CLASSES:
         raise ValueError(f"Unknown optimizer {name!r}.{did_you_mean(name.lower(), CLASSES)}")
     return CLASSES[name.lower()]
+
+
+def __getattr__(name: str) -> Any:
+    """What Keras 2 had here, and where it went."""
+    raise missing(__name__, name)

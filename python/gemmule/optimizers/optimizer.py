@@ -208,11 +208,15 @@ class Optimizer(Watched):
     def __getattr__(self, name: str) -> Any:
         if name in SETTINGS:
             return getattr(self._rules, name)
+        if name == "lr":
+            raise AttributeError("The attribute lr of optimizers is called learning_rate.", name=name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
             setattr(self._rules, name, value)
+        elif name == "lr":
+            raise AttributeError(f"The attribute is called learning_rate: optimizer.learning_rate = {value!r}.")
         else:
             super().__setattr__(name, value)
 

@@ -12,7 +12,7 @@ from gemmule.registry import (
 )
 from gemmule.session import clear_session
 from gemmule.utils.confusion import confusion_matrix
-from gemmule.utils.numerical import to_categorical
+from gemmule.utils.numerical import normalize, to_categorical
 
 _HOME = {
     "check_gradients": "gradient_check",
@@ -34,6 +34,7 @@ __all__ = [
     "find_learning_rate",
     "get_custom_objects",
     "mc_predict",
+    "normalize",
     "plot_feature_maps",
     "plot_filters",
     "plot_model",
@@ -47,6 +48,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Imports what draws or checks models on first use: it stands on layers and models, which stand on this package."""
+    if name == "np_utils":  # of Keras 2
+        return import_module(f"{__name__}.numerical")
     if name in _HOME:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Known: {', '.join(__all__)}.")

@@ -1,4 +1,4 @@
-"""Small helpers on arrays of labels."""
+"""Small helpers on arrays of labels and of examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from gemmule.errors import received
 
-__all__ = ["to_categorical"]
+__all__ = ["normalize", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
@@ -63,3 +63,24 @@ def _class_count(labels: np.ndarray, num_classes: int | None) -> int:
         raise ValueError(f"to_categorical: class numbers must lie from 0 to num_classes - 1 = {num_classes - 1}. "
                          f"Received: numbers from {labels.min()} to {labels.max()}.")  # fmt: skip
     return int(num_classes)
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+    """Divides by the norm along an axis, so that each row has length 1; rows of zeros stay.
+
+    Args:
+        x: An array-like of numbers.
+        axis: The axis to take norms along.
+        order: Which norm: 2 for the Euclidean one, 1 for the sum of absolute values.
+
+    Returns:
+        A float64 NumPy array; float32 if `x` is.
+
+    Example:
+        >>> gm.utils.normalize([[3.0, 4.0]])
+        array([[0.6, 0.8]])
+    """
+    values = np.asarray(x)
+    values = values if values.dtype.kind == "f" else values.astype(np.float64)
+    norms = np.linalg.norm(values, order, axis=axis, keepdims=True)
+    return values / np.where(norms == 0, 1, norms)
