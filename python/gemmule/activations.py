@@ -31,6 +31,7 @@ from gemmule.ops import (
     softsign,
     sparse_plus,
     sparse_sigmoid,
+    sparsemax,
     squareplus,
     tanh,
     tanh_shrink,
@@ -42,8 +43,8 @@ from gemmule.tensor import Tensor
 __all__ = [
     "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
     "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid",
-    "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus",
-    "swish", "tanh", "tanh_shrink", "threshold",
+    "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
     "get", "serialize", "deserialize",
 ]  # fmt: skip
 
@@ -105,8 +106,8 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "leaky_relu": leaky_relu, "linear": linear, "log_sigmoid": log_sigmoid, "log_softmax": log_softmax,
     "mish": mish, "relu": relu, "relu6": relu6, "selu": selu, "sigmoid": sigmoid, "silu": silu,
     "soft_shrink": soft_shrink, "softmax": softmax, "softplus": softplus, "softsign": softsign,
-    "sparse_plus": sparse_plus, "sparse_sigmoid": sparse_sigmoid, "squareplus": squareplus, "swish": swish,
-    "tanh": tanh, "tanh_shrink": tanh_shrink,
+    "sparse_plus": sparse_plus, "sparse_sigmoid": sparse_sigmoid, "sparsemax": sparsemax,
+    "squareplus": squareplus, "swish": swish, "tanh": tanh, "tanh_shrink": tanh_shrink,
 }  # fmt: skip
 _NOT_BY_NAME = {
     "glu": "it halves an axis. Call gm.activations.glu on the layer's output, or put it into a Lambda layer.",

@@ -206,8 +206,16 @@ ROWS = [
     ],
     *[
         Row("Activation", {"activation": name}, gradient=KINKED)
-        for name in ("hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid")
+        for name in (
+            "hard_shrink",
+            "soft_shrink",
+            "tanh_shrink",
+            "squareplus",
+            "sparse_plus",
+            "sparse_sigmoid",
+        )
     ],
+    Row("Activation", {"activation": "sparsemax"}, gradient=KINKED, keras=False),  # rows of Keras 3.15's sum to less
     Row("ReLU", {}, gradient=KINKED),
     Row("ReLU", {"max_value": 0.5}, gradient=KINKED),
     Row("ReLU", {"negative_slope": 0.1}, gradient=KINKED),

@@ -55,6 +55,25 @@ def test_a_mask_can_be_an_input_of_a_graph():
     np.testing.assert_allclose(model.predict([SCORES, kept], verbose=0), softmax(SCORES, kept, (1, 2)), atol=2e-7)
 
 
+# ---- Sparsemax -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_sparsemax_is_the_nearest_point_of_the_simplex(axis):
+    """The conditions of Karush, Kuhn and Tucker: the rows sum to 1, and x - y is t where y > 0, at most t elsewhere."""
+    x = np.random.default_rng(3).normal(size=(6, 9, 5)) * np.linspace(0.1, 5, 6)[:, None, None]
+    x, y = (np.moveaxis(a, axis, -1) for a in (x, gm.ops.sparsemax(x, axis=axis).numpy()))
+    assert y.min() == 0
+    np.testing.assert_allclose(y.sum(-1), 1, rtol=1e-13)
+    t = np.where(y > 0, x - y, -np.inf).max(-1, keepdims=True)
+    np.testing.assert_allclose(np.where(y > 0, x - y, t), np.broadcast_to(t, x.shape), atol=1e-13)
+    assert (x[y == 0] <= np.broadcast_to(t, x.shape)[y == 0] + 1e-13).all()
+
+
+def test_sparsemax_of_equal_scores_is_uniform():
+    np.testing.assert_array_equal(gm.ops.sparsemax(np.full((2, 4), 1e6, np.float32)).numpy(), np.full((2, 4), 0.25))
+
+
 # ---- PReLU -----------------------------------------------------------------------------------------------------------
 
 

@@ -243,7 +243,7 @@ MESSAGES = [
      "activation (layer \"activation\"): unknown activation 'rellu'. Did you mean 'relu' or 'relu6' or 'elu'? Known: "
      "celu, elu, exponential, gelu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, "
      "linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax, softplus, "
-     "softsign, sparse_plus, sparse_sigmoid, squareplus, swish, tanh, tanh_shrink."),
+     "softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh, tanh_shrink."),
     (lambda: Activation("glu"), ValueError,
      "activation (layer \"activation\"): the name 'glu' is no activation of a layer: it halves an axis. Call "
      "gm.activations.glu on the layer's output, or put it into a Lambda layer."),

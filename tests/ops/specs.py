@@ -436,6 +436,9 @@ ACTIVATION = [
     unary("squareplus", normal),
     unary("squareplus", normal, arguments={"b": 0.25}, tag="sharp", bench=()),
     unary("sparse_plus", normal),
+    unary("sparsemax", normal, smooth=False, tolerance=SUMS, gradient_tolerance=SUMS, fuzz=any_shape(least_rank=1)),
+    unary("sparsemax", normal, arguments={"axis": 0}, tag="axis", smooth=False, tolerance=SUMS, gradient_tolerance=SUMS,
+          bench=(), fuzz=any_shape(least_rank=1)),
 ]  # fmt: skip
 
 # ---- Rows: matrices ----------------------------------------------------------------------------------------------

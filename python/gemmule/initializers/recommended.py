@@ -12,8 +12,8 @@ from gemmule.initializers.scaling import GlorotNormal, GlorotUniform, HeNormal, 
 _GLOROT, _HE, _LECUN = (GlorotNormal, GlorotUniform), (HeNormal, HeUniform), (LecunNormal, LecunUniform)
 _TABLE = {
     _GLOROT: "linear tanh sigmoid softmax"
-    " log_softmax hard_sigmoid hard_tanh log_sigmoid softsign sparse_sigmoid tanh_shrink soft_shrink hard_shrink"
-    " exponential",
+    " log_softmax sparsemax hard_sigmoid hard_tanh log_sigmoid softsign sparse_sigmoid tanh_shrink soft_shrink"
+    " hard_shrink exponential",
     _HE: "relu leaky_relu p_re_lu randomized_leaky_relu elu gelu silu swish mish"
     " celu relu6 hard_silu hard_swish softplus sparse_plus squareplus maxout",
     _LECUN: "selu",

@@ -34,6 +34,7 @@ from gemmule.ops.activation_composed import (
     softsign,
     sparse_plus,
     sparse_sigmoid,
+    sparsemax,
     squareplus,
     tanh_shrink,
     threshold,
@@ -203,6 +204,7 @@ __all__ = [
     "softsign",
     "sparse_plus",
     "sparse_sigmoid",
+    "sparsemax",
     "squareplus",
     "tanh_shrink",
     "threshold",
@@ -340,4 +342,5 @@ operators.install()
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"gm.ops has no function {name!r}.{did_you_mean(name, __all__)}")
+    hint = "" if name.startswith("__") else did_you_mean(name, __all__)
+    raise AttributeError(f"gm.ops has no function {name!r}.{hint}")

@@ -6,11 +6,14 @@ from typing import Any
 
 from gemmule.errors import received
 from gemmule.ops.activation import elu, positive_parameter, relu, sigmoid, softplus, tanh
+from gemmule.ops.creation import ones_like, stop_gradient
+from gemmule.ops.cumulative import cumsum
 from gemmule.ops.elementwise import (
     abs,
     add,
     clip,
     divide,
+    greater,
     less_equal,
     multiply,
     negative,
@@ -20,8 +23,11 @@ from gemmule.ops.elementwise import (
     where,
 )
 from gemmule.ops.indexing import getitem
+from gemmule.ops.reduce import sum
 from gemmule.ops.registry import op
+from gemmule.ops.reshaping import cast
 from gemmule.ops.shapes import as_float, normalize_axis
+from gemmule.ops.sort import sort
 from gemmule.scope import where as place
 from gemmule.tensor import Tensor
 
@@ -333,6 +339,46 @@ def sparse_plus(x: Any) -> Tensor:
     """
     x = as_float(x)
     return add(square(sparse_sigmoid(x)), relu(subtract(x, 1.0)))
+
+
+@op
+def sparsemax(x: Any, axis: int = -1) -> Tensor:
+    """Probabilities of which many are 0: the point nearest to `x` whose elements are positive and sum to 1.
+
+    `y = max(x - t, 0)` with the `t` for which that holds: `t = (sum of the largest k - 1) / k`, where k is the largest
+    number with `1 + k * x_(k) > x_(1) + ... + x_(k)`, the elements being in descending order. (Keras 3.15 adds up other
+    elements, and its rows do not sum to 1.)
+
+    Args:
+        x: a tensor, array or list with at least one dimension.
+        axis: the axis that sums to one.
+
+    Returns:
+        A floating tensor of the shape of `x`.
+
+    Raises:
+        ValueError: if `axis` does not exist.
+
+    Example:
+        >>> gm.ops.sparsemax([1.0, 0.5, -1.0]).numpy()
+        array([0.75, 0.25, 0.  ], dtype=float32)
+
+    Source: Martins and Astudillo, "From Softmax to Sparsemax", 2016.
+    """
+    x = as_float(x)
+    axis = normalize_axis("sparsemax", axis, x.ndim)
+    values = stop_gradient(x)  # which elements are positive is a matter of values, and has no slope
+    largest = negative(sort(negative(values), axis))
+    ranks = cumsum(ones_like(largest), axis)
+    among = greater(add(multiply(ranks, largest), 1.0), cumsum(largest, axis))
+    kept = greater(values, _excess(largest, among, axis))
+    return relu(subtract(x, _excess(x, kept, axis)))
+
+
+def _excess(x: Tensor, kept: Tensor, axis: int) -> Tensor:
+    """What each element kept has to give away so that they sum to one."""
+    total = sum(where(kept, x, 0.0), axis=axis, keepdims=True)
+    return divide(subtract(total, 1.0), sum(cast(kept, x.dtype), axis=axis, keepdims=True))
 
 
 def _limit(op_name: str, value: Any) -> float:
