@@ -399,6 +399,11 @@ def test_files_that_are_not_keras(h5py, tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"^Cannot read .*Give a \.weights\.h5, \.keras or \.h5 file"):
             import_keras(model, path)
+    archive = bytearray((FOLDER / "branched.keras").read_bytes())
+    archive[len(archive) // 2] ^= 1  # somewhere in the weights
+    (tmp_path / "flipped.keras").write_bytes(archive)
+    with pytest.raises(ValueError, match="Bad CRC-32"):
+        import_keras(model, tmp_path / "flipped.keras")
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(range(36)) * 3)
     shutil.copy(FOLDER / "branched.weights.h5", tmp_path / "evil.h5")

@@ -23,6 +23,8 @@ def import_keras(model: Any, path: str | os.PathLike[str], mapping: Mapped = Non
     """Gives a model the weights of a Keras model.
 
     Layouts and conventions are Keras's, so values are copied as they are. Needs h5py (`pip install "gemmule[import]"`).
+    HDF5 has no checksums, and a file made for that can crash its library: take such files from people you trust. The
+    archive `.keras` is compared with its checksum before.
 
     Args:
         model: the model, built, of the same layers. It may be a part of Keras's, or have layers besides, with
@@ -87,8 +89,12 @@ def _opened(path: Any) -> Iterator[Any]:
         raw.seek(0)
         try:
             if start.startswith(_ZIP):
-                with zipfile.ZipFile(raw) as archive, archive.open(_ARCHIVED) as member, h5py.File(member, "r") as file:
-                    yield file
+                with zipfile.ZipFile(raw) as archive, archive.open(_ARCHIVED) as member:
+                    while member.read(1 << 20):  # to the end, where its checksum is compared
+                        pass
+                    member.seek(0)
+                    with h5py.File(member, "r") as file:
+                        yield file
             elif start == _HDF5:
                 with h5py.File(raw, "r") as file:
                     yield file
@@ -106,8 +112,11 @@ class _DamagedError(Exception):
 
 
 def _groups(file: Any) -> list[Group]:
-    legacy = file.get("model_weights", file)
-    return list(_legacy(legacy) if "layer_names" in legacy.attrs else _nested(file, ()))
+    try:
+        legacy = file.get("model_weights", file)
+        return list(_legacy(legacy) if "layer_names" in legacy.attrs else _nested(file, ()))
+    except (ValueError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+        raise _DamagedError(f"{type(error).__name__}: {error}") from error
 
 
 def _nested(group: Any, path: tuple[str, ...]) -> Iterator[Group]:
