@@ -322,5 +322,7 @@ def test_every_optimizer_has_a_row() -> None:
     from tests.optimizers import specs
 
     optimizers = {name for name in gm.optimizers.__all__ if isinstance(getattr(gm.optimizers, name), type)}
-    missing = optimizers - {"Optimizer", "LBFGS"} - {row.optimizer for row in specs.ROWS}  # L-BFGS makes no single steps
+    missing = (
+        optimizers - {"Optimizer", "LBFGS"} - {row.optimizer for row in specs.ROWS}
+    )  # L-BFGS makes no single steps
     assert not missing, f"optimizers without a row in tests/optimizers/specs.py: {sorted(missing)}"

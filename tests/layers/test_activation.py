@@ -115,6 +115,25 @@ def test_maxout_is_the_largest_of_several_dense_layers():
     np.testing.assert_allclose(y, np.max(pieces, axis=0), rtol=1e-5, atol=1e-6)
 
 
+def test_100_steps_of_maxout_and_prelu_are_the_formula_in_float64():
+    gm.config.set_floatx("float64")
+    model = gm.Sequential([gm.Input((4,)), Maxout(3, 2), PReLU()])
+    x, y = np.random.default_rng(1).normal(size=(20, 4)), np.random.default_rng(2).normal(size=(20, 3))
+    kernel, bias, slopes = (w.copy() for w in model.get_weights())
+    model.compile(gm.optimizers.SGD(0.1), "mse")
+    model.fit(x, y, batch_size=20, epochs=100, shuffle=False, verbose=0)
+    for _ in range(100):
+        pieces = (x @ kernel + bias).reshape(20, 2, 3)
+        z = pieces.max(1)
+        error = 2 * (np.where(z > 0, z, slopes * z) - y) / y.size
+        chosen = (pieces == z[:, None]) * (error * np.where(z > 0, 1, slopes))[:, None]
+        slopes -= 0.1 * (error * np.minimum(z, 0)).sum(0)
+        kernel -= 0.1 * x.T @ chosen.reshape(20, 6)
+        bias -= 0.1 * chosen.reshape(20, 6).sum(0)
+    for found, expected in zip(model.get_weights(), (kernel, bias, slopes), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_maxout_of_two_pieces_is_the_absolute_value():
     layer = Maxout(1, use_bias=False)
     layer(X[:, :1])

@@ -125,6 +125,27 @@ def test_levels_can_change_between_replays():
         np.testing.assert_array_equal(a, b)
 
 
+def test_100_recorded_steps_are_the_formulas_in_float64():
+    """Every replay draws the next numbers of each stream, and NumPy with the same numbers reaches the same weights."""
+    gm.config.set_floatx("float64")
+    noisy = [AlphaDropout(0.2, seed=3), GaussianNoise(0.1, seed=4)]
+    noisy += [GaussianDropout(0.3, seed=5), RandomizedLeakyReLU(0.1, 0.6, seed=6)]
+    model = gm.Sequential([gm.Input((4,)), *noisy, Dense(2, use_bias=False)])
+    x, y = inputs((16, 4)).astype(np.float64), inputs((16, 2)).astype(np.float64)
+    weights = model.get_weights()[0].copy()
+    model.compile(gm.optimizers.SGD(0.05), "mse")
+    model.fit(x, y, batch_size=16, epochs=100, shuffle=False, verbose=0)
+
+    alpha, added, times, slopes = (Stream(seed) for seed in (3, 4, 5, 6))
+    a = (0.8 * (1 + 0.2 * SATURATION**2)) ** -0.5
+    for _ in range(100):
+        h = a * np.where(alpha.uniform(x.shape) >= 0.2, x, SATURATION) - a * SATURATION * 0.2
+        h = (h + 0.1 * added.normal(x.shape)) * (1 + np.sqrt(0.3 / 0.7) * times.normal(x.shape))
+        h = np.where(h > 0, h, h * slopes.uniform(x.shape, 0.1, 0.6))
+        weights -= 0.05 * 2 * h.T @ (h @ weights - y) / y.size
+    np.testing.assert_allclose(model.get_weights()[0], weights, rtol=1e-9)
+
+
 def test_a_new_rate_needs_no_new_plan():
     layer = AlphaDropout(0.1)
     before = gm.mutation.version()
