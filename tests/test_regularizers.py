@@ -87,6 +87,22 @@ def test_names_configurations_and_functions(module):
     assert module.get(None) is None
 
 
+class Own(regularizers.Regularizer):
+    def __call__(self, x):
+        return ops.sum(x)
+
+
+def test_classes_of_ones_own():
+    config = regularizers.serialize(Own())
+    assert type(regularizers.deserialize(config, custom_objects={"Own": Own})) is Own
+    with gm.saving.CustomObjectScope({"Own": Own}):
+        model = gm.Sequential([gm.Input((5,)), Dense(2, kernel_regularizer=Own())])
+        clone = gm.models.clone_model(model)
+    assert type(clone.layers[0].kernel.regularizer) is Own
+    with pytest.raises(ValueError, match="Own"):
+        regularizers.deserialize(config)
+
+
 def test_the_name_l1_l2_means_something():
     for name in ("l1_l2", "l1l2"):
         assert regularizers.get(name).get_config() == {"l1": 0.01, "l2": 0.01}

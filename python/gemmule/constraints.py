@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from gemmule.errors import received
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_tensor
+from gemmule.registry import CustomObjectScope
 from gemmule.tensor import Tensor
 
 __all__ = [
@@ -208,10 +209,15 @@ def serialize(constraint: Any) -> Any:
     return _CATALOG.serialize(constraint)
 
 
-def deserialize(config: dict[str, Any]) -> Any:
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """A constraint from what `serialize` returned.
 
+    Args:
+        config: class name and arguments.
+        custom_objects: classes of your own, by name.
+
     Raises:
-        ValueError: if the class is not one of gemmule's.
+        ValueError: if the class is neither gemmule's nor known.
     """
-    return _CATALOG.deserialize(config)
+    with CustomObjectScope(custom_objects):
+        return _CATALOG.deserialize(config)
