@@ -33,7 +33,7 @@ def capture(model: Model, full: bool) -> tuple[dict[str, Any], dict[str, np.ndar
         Plain values, and arrays by name.
     """
     compiled = model._require_compiled("save")
-    arrays = _places(model, full)
+    arrays = places_of(model, full)
     weights = {id(variable): name for name, variable in model._named_weights().items()}
     trained = [weights[id(variable)] for variable in compiled.trainable or () if id(variable) in weights]
     state = {
@@ -51,8 +51,13 @@ def capture(model: Model, full: bool) -> tuple[dict[str, Any], dict[str, np.ndar
     return state, arrays
 
 
-def _places(model: Model, full: bool) -> dict[str, np.ndarray]:
-    """The memory that training changes in place, by name."""
+def places_of(model: Model, full: bool) -> dict[str, np.ndarray]:
+    """The memory that training changes in place, besides the weights, by name.
+
+    Args:
+        model: the model, compiled.
+        full: whether random streams belong to it.
+    """
     compiled = model._require_compiled("save")
     optimizer = compiled.optimizer
     found = {f"/optimizer/{name}": array for name, array in optimizer.named_state().items()}
@@ -115,7 +120,7 @@ def restore(model: Model, state: dict[str, Any], reader: Reader) -> None:
             f"{received(optimizer=optimizer)}"
         )
     full = "/shuffle" in reader.entries
-    places = _places(model, full)
+    places = places_of(model, full)
     _check_places(places, reader)
     for name, value in state["settings"].items():
         if name in SETTINGS and getattr(optimizer, name) != value:

@@ -310,14 +310,6 @@ class Optimizer(Watched):
         named = dict(zip((*self.slot_names, "average", "accumulated_gradient"), (*state.slots, *state[1:])))
         return {name: array for name, array in named.items() if array is not None}
 
-    def state_arrays(self) -> list[np.ndarray]:
-        """All memory that steps change, besides the parameters: counters, hyper-parameters, slots, averages, sums."""
-        packed = {id(variable) for run, _ in self._runs.values() for variable in run.variables}
-        states = [state for _, state in self._runs.values()]
-        states += [state for variable, state in self._states.values() if id(variable) not in packed]
-        kept = [array for state in states for array in state.arrays()]
-        return [self.hyper, self.updates, self.calls, *([] if self._gate is None else [self._gate]), *kept]
-
     def has_slots(self, variable: Variable) -> bool:
         """Whether state is kept for a variable."""
         return id(variable) in self._states

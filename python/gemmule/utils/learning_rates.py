@@ -13,8 +13,7 @@ import numpy as np
 from gemmule.callbacks import Callback
 from gemmule.data import adapter
 from gemmule.errors import NonFiniteError, received
-from gemmule.layers.structure import attributes_of
-from gemmule.random import Stream
+from gemmule.memory import note_writes
 
 __all__ = ["LearningRateSearch", "find_learning_rate"]
 
@@ -231,12 +230,10 @@ class _Growing(Callback):
 @contextmanager
 def _restored(model: Any) -> Iterator[None]:
     """Whatever is trained inside, the model and its optimizer are what they were afterwards."""
-    compiled, optimizer = model._compiled, model.optimizer
-    streams = [compiled.shuffle_stream]
-    for layer in model._flatten_layers():
-        streams += [stream for _, stream in attributes_of(layer, (Stream,), frozenset())]
-    arrays = [*optimizer.state_arrays(), *(stream.key for stream in streams)]
-    saved = [(array, array.copy()) for array in arrays]
+    from gemmule.models.training_state import places_of  # a storey above: it knows all that a training changes
+
+    optimizer = model.optimizer
+    saved = [(array, array.copy()) for array in places_of(model, full=True).values()]
     weights = [(variable, variable.numpy()) for variable in model.variables]
     metrics = [(metric, metric.save_state()) for metric in model.metrics]
     attributes = {name: vars(model)[name] for name in ("history", "stop_training") if name in vars(model)}
@@ -250,6 +247,7 @@ def _restored(model: Any) -> Iterator[None]:
             variable.assign(values)
         for array, values in saved:
             array[...] = values
+        note_writes(array for array, _ in saved)
         for metric, state in metrics:
             metric.restore_state(state)
         vars(model).pop("history", None)

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from gemmule import ops
 from gemmule.errors import received
-from gemmule.optimizers.schedules.schedule import Formula, floor
+from gemmule.optimizers.schedules.schedule import Formula
 from gemmule.tensor import Tensor
-
-_POWERS = np.arange(11.0)
-_SINE = np.array([(-1.0) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(11)])
 
 
 def half_cosine(time: Tensor) -> Tensor:
-    """`(1 + cos(π time)) / 2` for times from 0 to 1: from 1 to 0, by the series of the sine of `π (1/2 - time)`."""
-    x = 0.5 - time
-    series = ops.sum(_SINE * ops.power(ops.expand_dims(x * x, -1), _POWERS), axis=-1)
-    return 0.5 + 0.5 * (x * series)
+    """`(1 + cos(π time)) / 2`: from 1 at time 0 down to 0 at time 1."""
+    return 0.5 + 0.5 * ops.cos(math.pi * time)
 
 
 class CosineDecay(Formula):
@@ -119,11 +112,11 @@ class CosineDecayRestarts(Formula):
     def value(self, step: Tensor) -> Tensor:  # noqa: D102
         time = step / self.first_decay_steps
         if self.t_mul == 1:
-            restarts = floor(time)
+            restarts = ops.floor(time)
             within = time - restarts
         else:  # restarts come at (t_mul**n - 1) / (t_mul - 1); rounding must not delay one by a step
             growth = self.t_mul - 1.0
-            restarts = floor(ops.log(1.0 + growth * time) / math.log(self.t_mul) + 1e-12)
+            restarts = ops.floor(ops.log(1.0 + growth * time) / math.log(self.t_mul) + 1e-12)
             length = ops.power(float(self.t_mul), restarts)
             within = ops.clip((time - (length - 1.0) / growth) / length, 0.0, 1.0)
         height = ops.power(float(self.m_mul), restarts)

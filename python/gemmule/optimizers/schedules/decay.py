@@ -9,7 +9,7 @@ import numpy as np
 
 from gemmule import ops
 from gemmule.errors import received
-from gemmule.optimizers.schedules.schedule import Formula, floor
+from gemmule.optimizers.schedules.schedule import Formula
 from gemmule.tensor import Tensor
 
 
@@ -22,7 +22,7 @@ class _Decay(Formula):
 
     def _time(self, step: Tensor) -> Tensor:
         time = step / self.decay_steps
-        return floor(time) if self.staircase else time
+        return ops.floor(time) if self.staircase else time
 
 
 class ExponentialDecay(_Decay):
@@ -209,9 +209,7 @@ class PolynomialDecay(_Decay):
     def value(self, step: Tensor) -> Tensor:  # noqa: D102
         time = self._time(step)
         if self.cycle:
-            whole = floor(time)
-            ceiling = ops.where(time > whole, whole + 1.0, whole)
-            left = 1.0 - time / ops.maximum(ceiling, 1.0)
+            left = 1.0 - time / ops.maximum(ops.ceil(time), 1.0)
         else:
             left = 1.0 - ops.minimum(time, 1.0)
         span = self.initial_learning_rate - self.end_learning_rate

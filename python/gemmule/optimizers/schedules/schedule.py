@@ -88,11 +88,6 @@ class Formula(LearningRateSchedule):
                 )
 
 
-def floor(x: Tensor) -> Tensor:
-    """The largest whole number not above `x`, which must not be negative."""
-    return ops.cast(ops.cast(x, "int64"), "float64")
-
-
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     """The class name and the configuration of a schedule.
 
