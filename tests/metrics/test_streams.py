@@ -438,3 +438,44 @@ def test_a_resumed_epoch_keeps_the_sums_of_its_first_batches(at: tuple[int, int]
     assert list(resumed) == list(whole)
     for name, values in whole.items():
         np.testing.assert_array_equal(np.array(resumed[name]), np.array(values), err_msg=name)
+
+
+@pytest.mark.parametrize(("space", "base"), [(gm.losses, gm.losses.Loss), (gm.metrics, gm.metrics.Metric)])
+def test_registered_classes_and_functions_have_names(space: Any, base: type) -> None:
+    def largest(y_true: Any, y_pred: Any) -> Any:
+        return gm.ops.max(gm.ops.abs(y_true - y_pred), axis=-1)
+
+    class Own(base):
+        def __init__(self, factor: float = 1.0, name: str = "own", **kwargs: Any) -> None:
+            super().__init__(name=name, **kwargs)
+            self.factor = factor
+
+        def get_config(self) -> dict[str, Any]:
+            return super().get_config() | {"factor": self.factor}
+
+    config = space.serialize(Own(3.0))
+    assert config["class_name"] == "Own"
+    with pytest.raises(ValueError, match=r"Unknown .* 'Own'"):
+        space.deserialize(config)
+    again = space.deserialize(config, {"Own": Own})
+    assert type(again) is Own
+    assert again.factor == 3.0
+    with gm.saving.custom_object_scope({"largest": largest}):
+        assert space.get("largest").name == "largest"
+    wrapped = space.get(largest)
+    assert type(space.deserialize(space.serialize(wrapped))) is type(wrapped)
+
+
+@pytest.mark.parametrize("name", ["crossentropy", "ce"])
+def test_which_crossentropy_is_meant(name: str) -> None:
+    resolve, losses = gm.metrics.resolve, gm.losses
+    cases = [
+        (losses.BinaryFocalCrossentropy(from_logits=True), (5, 2), (1, 2), "BinaryCrossentropy", True),
+        (losses.MeanSquaredError(), (5, 1), (1, 1), "BinaryCrossentropy", False),
+        (losses.SparseCategoricalCrossentropy(from_logits=True), (5,), (1, 3), "SparseCategoricalCrossentropy", True),
+        (losses.CategoricalHinge(), (5, 3), (1, 3), "CategoricalCrossentropy", False),
+    ]
+    for loss, targets, output, expected, from_logits in cases:
+        metric = resolve(name, loss, targets, output)
+        assert (type(metric).__name__, metric.name) == (expected, name)
+        assert metric.get_config()["from_logits"] is from_logits

@@ -6,6 +6,7 @@ weights `w` and N the number of values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gemmule.errors import describe, did_you_mean
@@ -52,6 +53,7 @@ from gemmule.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from gemmule.naming import snake_case
+from gemmule.registry import CustomObjectScope, get_registered_object, registered_name
 
 __all__ = [
     "BinaryCrossentropy",
@@ -80,6 +82,7 @@ __all__ = [
     "categorical_focal_crossentropy",
     "categorical_hinge",
     "cosine_similarity",
+    "deserialize",
     "get",
     "hinge",
     "huber",
@@ -91,6 +94,7 @@ __all__ = [
     "mean_squared_logarithmic_error",
     "multiclass_hinge",
     "poisson",
+    "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]
@@ -159,10 +163,12 @@ def get(identifier: Any) -> Loss | None:
     """
     if identifier is None or isinstance(identifier, Loss):
         return identifier
+    if isinstance(identifier, Mapping) and "class_name" in identifier:
+        found = _named(str(identifier["class_name"]))
+        config = dict(identifier.get("config", {}))
+        return found.from_config(config) if hasattr(found, "from_config") else LossFunctionWrapper(found, **config)
     if isinstance(identifier, str):
-        return _class_of(identifier)()
-    if isinstance(identifier, dict) and "class_name" in identifier:
-        return _class_of(str(identifier["class_name"])).from_config(identifier.get("config", {}))
+        identifier = _named(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if not callable(identifier):
@@ -172,8 +178,29 @@ def get(identifier: Any) -> Loss | None:
     return _BY_FUNCTION[identifier]() if identifier in _BY_FUNCTION else LossFunctionWrapper(identifier)
 
 
-def _class_of(name: str) -> type[Loss]:
+def serialize(loss: Loss) -> dict[str, Any]:
+    """What `deserialize` makes the loss from again: its class and arguments."""
+    return {"class_name": registered_name(type(loss)) or type(loss).__name__, "config": loss.get_config()}
+
+
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
+    """A loss from a name or from what `serialize` returned.
+
+    Args:
+        name: either.
+        custom_objects: classes and functions of your own, by name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(name)
+
+
+def _named(name: str) -> Any:
+    """The class (or a function that was registered) a name stands for."""
     known = ALIASES.get(name.lower(), name if name in CLASSES else snake_case(name))
-    if known not in CLASSES:
+    found = CLASSES.get(known) or get_registered_object(name)
+    if found is None and name != LossFunctionWrapper.__name__:
         raise ValueError(f"Unknown loss {name!r}.{did_you_mean(name, [*CLASSES, *ALIASES])}")
-    return CLASSES[known]
+    return found or LossFunctionWrapper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gemmule import losses
@@ -9,6 +10,7 @@ from gemmule.errors import describe, did_you_mean
 from gemmule.losses import ALIASES as LOSS_ALIASES
 from gemmule.losses import CLASSES as LOSSES
 from gemmule.losses import BinaryCrossentropy as _BinaryLoss
+from gemmule.losses import BinaryFocalCrossentropy as _BinaryFocal
 from gemmule.losses import Loss
 from gemmule.metrics.accuracy import (
     Accuracy,
@@ -54,6 +56,7 @@ from gemmule.metrics.loss_metrics import (
 from gemmule.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 from gemmule.metrics.regression import R2Score
 from gemmule.naming import snake_case
+from gemmule.registry import CustomObjectScope, get_registered_object, registered_name
 
 __all__ = [
     "AUC",
@@ -103,7 +106,9 @@ __all__ = [
     "TruePositives",
     "binary_accuracy",
     "categorical_accuracy",
+    "deserialize",
     "get",
+    "serialize",
     "sparse_categorical_accuracy",
     "sparse_top_k_categorical_accuracy",
     "top_k_categorical_accuracy",
@@ -165,6 +170,17 @@ ALIASES = {
 }
 
 
+_OTHERS = {cls.__name__: cls for cls in (Mean, MeanLoss, MeanMetricWrapper, Sum)}
+_ACCURACIES = (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
+_CROSSENTROPIES = (BinaryCrossentropy, SparseCategoricalCrossentropy, CategoricalCrossentropy)
+_SUITABLE: dict[str, tuple[Any, Any, Any]] = {
+    "acc": _ACCURACIES,
+    "accuracy": _ACCURACIES,
+    "ce": _CROSSENTROPIES,
+    "crossentropy": _CROSSENTROPIES,
+}
+
+
 def __getattr__(name: str) -> Any:
     """The functions of losses, which Keras has here, too: `metrics.mean_squared_error`, `metrics.MSE`, ..."""
     known = ALIASES.get(name.lower(), name)
@@ -192,22 +208,14 @@ def get(identifier: Any) -> Metric:
     """
     if isinstance(identifier, Metric):
         return identifier
+    if isinstance(identifier, Mapping) and "class_name" in identifier:
+        return _made(str(identifier["class_name"]), dict(identifier.get("config", {})))
     if isinstance(identifier, str):
-        known = _known(identifier)
-        if known not in CLASSES:
-            return MeanLoss(known, name=identifier)
         try:
-            return CLASSES[known](name=identifier)
+            return _made(identifier, {"name": identifier})
         except TypeError:
-            cure = f"Pass gm.metrics.{CLASSES[known].__name__}(...)."
+            cure = f"Pass gm.metrics.{_named(identifier).__name__}(...)."
             raise ValueError(f"The metric {identifier!r} needs arguments. {cure}") from None
-    if isinstance(identifier, dict) and "class_name" in identifier:
-        name, config = str(identifier["class_name"]), identifier.get("config", {})
-        for cls in (Mean, MeanLoss, Sum):
-            if name == cls.__name__:
-                return cls.from_config(config)
-        known = _known(name)
-        return CLASSES[known].from_config(config) if known in CLASSES else MeanLoss(LOSSES[known](**config))
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if isinstance(identifier, Loss):
@@ -220,7 +228,7 @@ def get(identifier: Any) -> Metric:
 
 
 def resolve(identifier: Any, loss: Loss | None, target_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> Metric:
-    """As `get`; `"accuracy"` becomes the accuracy that suits the loss and the shapes.
+    """As `get`; `"accuracy"` and `"crossentropy"` become the one that suits the loss and the shapes.
 
     With a binary cross-entropy, or one output, that is `BinaryAccuracy`; for targets that are class numbers
     `SparseCategoricalAccuracy`; else `CategoricalAccuracy`. Keras looks at the shapes alone. A loss that takes logits
@@ -235,17 +243,54 @@ def resolve(identifier: Any, loss: Loss | None, target_shape: tuple[int, ...], o
     Returns:
         A `Metric`.
     """
-    if not isinstance(identifier, str) or identifier.lower() not in ("accuracy", "acc"):
+    suitable = _SUITABLE.get(identifier.lower()) if isinstance(identifier, str) else None
+    if suitable is None:
         return get(identifier)
-    if isinstance(loss, _BinaryLoss) or output_shape[-1:] == (1,):
-        return BinaryAccuracy(name=identifier, threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
+    scores = bool(getattr(loss, "from_logits", False))
+    binary, sparse, categorical = suitable
+    if isinstance(loss, (_BinaryLoss, _BinaryFocal)) or output_shape[-1:] == (1,):
+        more = {"threshold": 0.0 if scores else 0.5} if binary is BinaryAccuracy else {"from_logits": scores}
+        return binary(name=identifier, **more)
     one_number = len(target_shape) < len(output_shape) or target_shape[-1:] == (1,)
-    return (SparseCategoricalAccuracy if one_number else CategoricalAccuracy)(name=identifier)
+    more = {} if binary is BinaryAccuracy else {"from_logits": scores}
+    return (sparse if one_number else categorical)(name=identifier, **more)
 
 
-def _known(name: str) -> str:
-    """The name under which a metric (or a loss without a metric of its own, such as huber) is listed."""
+def serialize(metric: Metric) -> dict[str, Any]:
+    """What `deserialize` makes the metric from again: its class and arguments."""
+    return {"class_name": registered_name(type(metric)) or type(metric).__name__, "config": metric.get_config()}
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric:
+    """A metric from a name or from what `serialize` returned.
+
+    Args:
+        config: either.
+        custom_objects: classes and functions of your own, by name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(config)
+
+
+def _made(name: str, config: dict[str, Any]) -> Metric:
+    found = _named(name)
+    if isinstance(found, type) and issubclass(found, Loss):
+        label = config.pop("name", None)
+        return MeanLoss(found.from_config(config), label)
+    made: Metric = found.from_config(config) if hasattr(found, "from_config") else MeanMetricWrapper(found, **config)
+    return made
+
+
+def _named(name: str) -> Any:
+    """What a name stands for: the class of a metric, of a loss without a metric, or what was registered."""
     for known in (name, ALIASES.get(name.lower()), snake_case(name)):
-        if known in CLASSES or known in LOSSES:
-            return known
-    raise ValueError(f"Unknown metric {name!r}.{did_you_mean(name, {*CLASSES, *LOSSES, *ALIASES})}")
+        found = CLASSES.get(known) or LOSSES.get(known) or _OTHERS.get(known)  # type: ignore[arg-type]
+        if found is not None:
+            return found
+    registered = get_registered_object(name)
+    if registered is None:
+        raise ValueError(f"Unknown metric {name!r}.{did_you_mean(name, {*CLASSES, *LOSSES, *ALIASES})}")
+    return registered
