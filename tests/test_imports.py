@@ -340,6 +340,35 @@ def test_keras_files(h5py, file, named):
     check(model, "branched")
 
 
+@pytest.mark.parametrize("file", ["branched.weights.h5", "branched.keras", "branched.h5"])
+def test_keras_layers_under_a_new_head(h5py, file):
+    """Not all layers are at the places they have in the file, so equal ones are told apart by Keras's order."""
+    whole = branched()
+    import_keras(whole, FOLDER / file)
+    model = branched()
+    model = gm.Model(model.inputs, L.Dense(3, name="new")(model.layers[-2].output))
+    with pytest.warns(GemmuleWarning, match=r"Other shapes: new: model \(kernel \(8, 3\)|Missing in the file: new"):
+        import_keras(model, FOLDER / file, skip_mismatch=True)
+    for a, b in zip(model.get_weights()[:-2], whole.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_keras_classes_of_another_name(h5py, tmp_path):
+    """A layer of a class of one's own is no `LayerNormalization`, but a mapping says what to do with it."""
+    path = tmp_path / "own.weights.h5"
+    shutil.copy(FOLDER / "branched.weights.h5", path)
+    with h5py.File(path, "r+") as file:
+        file.move("layers/layer_normalization", "layers/own_norm")
+        file["layers/own_norm/vars"].attrs["name"] = "own"
+    model = branched()
+    with pytest.raises(
+        ValueError, match=r"Missing in the file: layer_norm.* Not in the model: own \(0 \(3,\), 1 \(3,\)\)"
+    ):
+        import_keras(model, path)
+    import_keras(model, path, mapping={"own": "layer_normalization"})
+    check(model, "branched")
+
+
 def test_keras_subclasses(h5py):
     class Subclassed(gm.Model):
         def __init__(self):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from gemmule import naming
+from gemmule.saving import matching
 from gemmule.saving.keras_order import keras_paths
 from gemmule.saving.matching import Group, Mapped, Matcher, Target, check_mapping, quoted, targets_of
 
@@ -59,19 +61,40 @@ def import_keras(model: Any, path: str | os.PathLike[str], mapping: Mapped = Non
             matcher.by_name(lambda group: [group.name], automatic=True)
         else:
             _pair_places(matcher, places)
+            matcher.targets.sort(key=_keras_place(matcher.groups, places))
             if mapping != "order":
                 matcher.by_name(lambda group: [] if _is_automatic(group.name, targets) else [group.name])
             matcher.by_order()
-        matcher.assign(skip_mismatch, lambda target, role, array: np.asarray(array))
+        matcher.assign(skip_mismatch, lambda target, role, array: _values(array))
 
 
 def _pair_places(matcher: Matcher, places: dict[int, str]) -> None:
-    """Pins layers at the same path of Keras's file, if all are there: else numbers may have shifted."""
-    by_path = {"/".join(map(str, group.place)): group for group in matcher.groups}
-    pairs = [(by_path.get(places.get(id(target.layer), "")), target) for target in matcher.targets]
-    if len(pairs) == len(by_path) and all(group is not None and matcher.fits(group, target) for group, target in pairs):
-        for group, target in pairs:
-            matcher.pin(group, target)  # type: ignore[arg-type]
+    """Pins layers at the same path of Keras's file, if all of their class there fit: else numbers may have shifted."""
+    files: dict[str, dict[str, Group]] = {}
+    models: dict[str, dict[str, Target]] = {}
+    for group in matcher.groups:
+        files.setdefault(_unnumbered(group.path), {})[group.path] = group
+    for target in matcher.targets:
+        path = places.get(id(target.layer), "")
+        models.setdefault(_unnumbered(path), {})[path] = target
+    files.pop("", None)  # older files have no places
+    for kind, groups in files.items():
+        targets = models.get(kind, {})
+        if set(groups) == set(targets) and all(matcher.fits(groups[path], targets[path]) for path in groups):
+            for path, group in groups.items():
+                matcher.pin(group, targets[path])
+
+
+def _unnumbered(path: str) -> str:
+    return re.sub(r"_\d+$", "", path)
+
+
+def _keras_place(groups: list[Group], places: dict[int, str]) -> Callable[[Target], Any]:
+    """A key that sorts layers as the file does: by Keras's list of layers, or by the numbers in paths."""
+    listed = list(places)
+    if all(not group.path for group in groups):
+        return lambda target: listed.index(id(target.layer))
+    return lambda target: matching.sortable(_place(places.get(id(target.layer), "")))
 
 
 # ---- Files -----------------------------------------------------------------------------------------------------------
@@ -80,10 +103,6 @@ def _pair_places(matcher: Matcher, places: dict[int, str]) -> None:
 @contextmanager
 def _opened(path: Any) -> Iterator[Any]:
     """The HDF5 file, or the one in a `.keras` archive; what h5py finds wrong becomes one kind of error."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError('import_keras needs h5py: pip install "gemmule[import]".') from error
     with open(path, "rb") as raw:
         start = raw.read(8)
         raw.seek(0)
@@ -93,10 +112,10 @@ def _opened(path: Any) -> Iterator[Any]:
                     while member.read(1 << 20):  # to the end, where its checksum is compared
                         pass
                     member.seek(0)
-                    with h5py.File(member, "r") as file:
+                    with _hdf5(member) as file:
                         yield file
             elif start == _HDF5:
-                with h5py.File(raw, "r") as file:
+                with _hdf5(raw) as file:
                     yield file
             else:
                 raise _DamagedError("it is neither an HDF5 file nor a .keras archive.")
@@ -105,6 +124,17 @@ def _opened(path: Any) -> Iterator[Any]:
                 f"Cannot read {quoted(path)}: {str(error)[:200].rstrip('.')}. Give a .weights.h5, .keras or .h5 file "
                 "that Keras wrote; weights that gemmule wrote are read by model.load_weights."
             ) from error
+
+
+def _hdf5(file: Any) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError('import_keras needs h5py: pip install "gemmule[import]".') from error
+    try:
+        return h5py.File(file, "r")
+    except ValueError as error:  # an offset that is no offset
+        raise _DamagedError(str(error)) from error
 
 
 class _DamagedError(Exception):
@@ -134,7 +164,8 @@ def _nested(group: Any, path: tuple[str, ...]) -> Iterator[Group]:
         elif len(part):
             arrays = {key: _array(part, key) for key in sorted(part, key=_number)}
             title = part.attrs.get("name", path[-1] if path else "")
-            yield Group(str(title), arrays, path, _class_of(path))
+            where = "/".join(path)
+            yield Group(str(title), arrays, _place(where), _class_of(path), where)
 
 
 def _legacy(file: Any) -> Iterator[Group]:
@@ -160,12 +191,25 @@ def _array(group: Any, name: str) -> Any:
     return found
 
 
+def _values(array: Any) -> np.ndarray:
+    try:
+        return np.asarray(array)
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise _DamagedError(f"{array.name!r}: {error}") from error
+
+
 def _number(text: str) -> tuple[int, str]:
     return (int(text), "") if text.isdigit() else (1 << 30, text)
 
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _place(path: str) -> matching.Place:
+    """Names without a number come before those with one."""
+    numbered = (part if re.search(r"_\d+$", part) else f"{part}_0" for part in path.split("/"))
+    return matching.place_of("/".join(numbered))
 
 
 # ---- Layers ----------------------------------------------------------------------------------------------------------

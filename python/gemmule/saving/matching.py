@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -28,6 +28,7 @@ class Group:
     arrays: Mapping[str, Any]  # with `shape`; may be read later
     place: Place
     kind: str = ""  # the class, where the file tells it
+    path: str = ""  # where it lies in the file, if that is not its name
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +114,11 @@ class Matcher:
             self._fitting[key] = arrays is not None and _shapes_of(arrays) == target.shapes
         return self._fitting[key]
 
-    def pin(self, group: Group, target: Target) -> None:
-        """Decides on a pair; whether it fits is told at the end."""
-        (self.pairs if self.fits(group, target) else self.misshaped).append((group, target))
+    def pin(self, group: Group, target: Target, trusted: bool = False) -> None:
+        """Decides on a pair; whether it fits is told at the end. Where it is `trusted`, classes may differ."""
         self.groups.remove(group)
+        group = replace(group, kind="") if trusted else group
+        (self.pairs if self.fits(group, target) else self.misshaped).append((group, target))
         self.targets.remove(target)
 
     def by_mapping(self, mapping: Mapping[str, str | None] | Callable[[str], str | None]) -> None:
@@ -139,7 +141,7 @@ class Matcher:
             if layer is None:
                 self.groups.remove(group)
             else:
-                self.pin(group, self._named(layer))
+                self.pin(group, self._named(layer), trusted=True)
 
     def _named(self, name: str) -> Target:
         found = [t for t in self.targets if t.path == name] or [t for t in self.targets if t.layer.name == name]
@@ -178,7 +180,7 @@ class Matcher:
             ValueError: if the names in the file do not tell the order.
         """
         for groups, targets in self._alike():
-            groups.sort(key=lambda group: _sortable(group.place))
+            groups.sort(key=lambda group: sortable(group.place))
             if len(groups) != len(targets) or not all(map(self.fits, groups, targets)):
                 continue
             for one, two in zip(groups, groups[1:]):
@@ -245,7 +247,7 @@ class Matcher:
         """What is left of the same kind, in order, so that the message can tell shapes side by side."""
         for target in list(self.targets):
             kin = [g for g in self.groups if self._convert(g, target) is not None and not self.fits(g, target)]
-            kin.sort(key=lambda group: _sortable(group.place))
+            kin.sort(key=lambda group: sortable(group.place))
             if kin:
                 self.pin(kin[0], target)
 
@@ -285,7 +287,8 @@ def quoted(path: Any) -> str:
     return repr(os.fspath(path))
 
 
-def _sortable(place: Place) -> list[tuple[bool, Any]]:
+def sortable(place: Place) -> list[tuple[bool, Any]]:
+    """A place as something that can be compared with any other."""
     return [(isinstance(part, str), part) for part in place]
 
 
