@@ -336,7 +336,37 @@ def test_every_layer_takes_them(name, arguments, shape, weights):
     assert all((v.numpy() == 0).all() for v in trained)
 
 
+BROKEN = [
+    ({"kernel_regularizer": lambda w: None}, TypeError,
+     'regularizer (layer "d"): what it returns for d/kernel must be a tensor, computed with gm.ops. Received: '
+     "value=None."),
+    ({"kernel_regularizer": lambda w: np.abs(w.numpy()).sum()}, TypeError,
+     'regularizer (layer "d"): what it returns for d/kernel must be a tensor, computed with gm.ops. Received: '
+     "value=<float32 shape=() dtype=float32>."),
+    ({"activity_regularizer": lambda y: "much"}, TypeError,
+     'regularizer (layer "d"): what it returns for the outputs must be a tensor, computed with gm.ops. Received: '
+     "value='much'."),
+    ({"bias_regularizer": "orthogonal"}, ValueError,
+     "OrthogonalRegularizer takes a matrix, a kernel of Dense for example. Received: x=<Variable shape=(2,) "
+     "dtype=float32>."),
+    ({"kernel_constraint": constraints.MaxNorm(axis=[0, 2])}, ValueError,
+     'max_norm (layer "d"): axis must name dimensions of the weight. Received: axis=[0, 2], w=<Variable shape=(5, 2) '
+     "dtype=float32>."),
+    ({"kernel_constraint": lambda w: ops.sum(w)}, ValueError,
+     'constraint (layer "d"): it must keep the shape (5, 2) of d/kernel. Received: shape=().'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), BROKEN)
+def test_what_cannot_work_is_refused_when_the_layer_is_built(arguments, error, message):
+    layer = Dense(2, name="d", **arguments)
+    with pytest.raises(error, match=exactly(message)):
+        layer(X)
+
+
 def test_unknown_ones_name_the_layer():
+    with pytest.raises(TypeError, match=r'^dense \(layer "d"\): a regularizer is a name such as .* Received: '):
+        Dense(1, kernel_regularizer=constraints.max_norm(1.0), name="d")
     with pytest.raises(ValueError, match=r'^conv2d \(layer "c"\): unknown constraint .max.\. Known: max_norm'):
         Conv2D(3, 3, kernel_constraint="max", name="c")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gemmule.errors import did_you_mean, received
+from gemmule.mutation import Watched
 from gemmule.registry import get_registered_object
 
 
@@ -48,7 +49,8 @@ class Catalog:
             identifier = registered
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
-        if callable(identifier) and not isinstance(identifier, type):
+        foreign = isinstance(identifier, (type, Watched)) and not isinstance(identifier, self.base)
+        if callable(identifier) and not foreign:  # a constraint is no regularizer, for example
             return identifier
         a = "an" if self.kind[0] in "aeiou" else "a"
         raise TypeError(

@@ -16,6 +16,7 @@ from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_tensor
 from gemmule.registry import CustomObjectScope
+from gemmule.scope import where
 from gemmule.tensor import Tensor
 
 __all__ = [
@@ -76,6 +77,12 @@ class _Norm(Constraint):
 
     def __call__(self, w: Any) -> Tensor:
         w = as_tensor(w)
+        axes = [self.axis] if isinstance(self.axis, int) else self.axis
+        if not all(-w.ndim <= axis < w.ndim for axis in axes):
+            raise ValueError(
+                f"{where(snake_case(type(self).__name__))}: axis must name dimensions of the weight."
+                f"{received(axis=self.axis, w=w)}"
+            )
         norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
         return ops.multiply(w, ops.divide(self._wanted(norms), ops.add(norms, epsilon())))
 

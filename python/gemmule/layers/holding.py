@@ -14,6 +14,8 @@ from gemmule import constraints, initializers, mutation, naming, regularizers
 from gemmule.config import FLOATS, standardize_dtype
 from gemmule.errors import not_yet, received
 from gemmule.layers.structure import attributes_of, count_elements, distinct, unique
+from gemmule.ops.shapes import as_tensor
+from gemmule.scope import layer_scope, where
 from gemmule.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
@@ -156,6 +158,8 @@ class Holder:
         variable.path = f"{self.name}/{variable.name}"
         variable._regularizer = self._find(regularizers.get, regularizer)
         variable.constraint = self._find(constraints.get, constraint)
+        with layer_scope(self.name):
+            _check_rules(variable)
         if trainable and not self._trainable:
             variable.trainable = False
             self._frozen.append(variable)
@@ -309,3 +313,36 @@ class Holder:
         if not self._built:
             raise ValueError(f'Layer "{self.name}" has no weights yet. Build it, or call it on data, first.')
         return count_elements(self.weights)
+
+
+def penalty(regularizer: Callable[[Any], Any], x: Tensor, of: str) -> Tensor:
+    """What a regularizer says of a tensor.
+
+    Args:
+        regularizer: an object or a function.
+        x: a weight, or outputs of a layer.
+        of: what it is, for messages.
+
+    Raises:
+        TypeError: if it returns neither a tensor nor a number.
+    """
+    value = regularizer(x)
+    if not isinstance(value, (Tensor, int, float)) or isinstance(value, np.generic):
+        raise TypeError(
+            f"{where('regularizer')}: what it returns for {of} must be a tensor, computed with gm.ops."
+            f"{received(value=value)}"
+        )
+    return as_tensor(value, x.dtype)
+
+
+def _check_rules(variable: Variable) -> None:
+    """Tries regularizer and constraint of a new weight: what does not work shall not wait for the training."""
+    if variable.regularizer is not None:
+        penalty(variable.regularizer, variable, variable.path)
+    if variable.constraint is not None:
+        shape = np.shape(variable.constraint(variable))
+        if shape != variable.shape:
+            raise ValueError(
+                f"{where('constraint')}: it must keep the shape {variable.shape} of {variable.path}."
+                f"{received(shape=shape)}"
+            )

@@ -13,7 +13,7 @@ from typing import Any
 
 from gemmule import constraints, deferral, initializers, ops, regularizers
 from gemmule.errors import received
-from gemmule.layers.holding import Holder, calls
+from gemmule.layers.holding import Holder, calls, penalty
 from gemmule.layers.structure import leaves
 from gemmule.leftovers import LAYER, Renamed
 from gemmule.ops.shapes import as_tensor
@@ -92,7 +92,7 @@ class Ruled(Holder, Renamed):
             return
         for output in leaves(outputs):
             if isinstance(output, Tensor):
-                loss = as_tensor(regularizer(output), output.dtype)
+                loss = penalty(regularizer, output, "the outputs")
                 self.add_loss(ops.divide(loss, float(max(output.shape[0], 1))) if output.shape else loss)
 
     def _clear_losses(self) -> None:
@@ -111,7 +111,10 @@ class Ruled(Holder, Renamed):
         """
         layers = list(self._flatten_layers())
         found = [loss for layer in layers for loss in layer._call_losses]
-        return found + [_penalty(layer.name, variable) for layer, variable in self._regularized(layers)]
+        for layer, variable in self._regularized(layers):
+            with layer_scope(layer.name):
+                found.append(penalty(variable.regularizer, variable, variable.path))
+        return found
 
     def _regularized(self, layers: list[Any]) -> list[tuple[Any, Variable]]:
         """Trained variables with a regularizer, each once, and their layers."""
@@ -122,11 +125,6 @@ class Ruled(Holder, Renamed):
         if trained is None:
             trained = {id(variable) for variable in self.trainable_weights}
         return list({id(v): (layer, v) for layer, v in reversed(held) if id(v) in trained}.values())[::-1]
-
-
-def _penalty(name: str, variable: Variable) -> Tensor:
-    with layer_scope(name):
-        return as_tensor(variable.regularizer(variable), variable.dtype)
 
 
 def pop_rules(arguments: dict[str, Any], *weights: str) -> dict[str, Any]:
