@@ -31,6 +31,13 @@ class OutStream(io.StringIO):
     encoding = "utf-8"
 
 
+@pytest.fixture(autouse=True)
+def plain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colours, whether rich is installed or not, but for the test of them."""
+    if "colour" not in request.node.name:
+        monkeypatch.setattr(progress_bar, "_painter", lambda: None)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch):
     """Time that passes only when told."""
@@ -191,3 +198,45 @@ def test_it_takes_less_than_one_percent_of_the_time(monkeypatch: pytest.MonkeyPa
         bar._next = 0.0
         bar.update(done, lambda: {"loss": 0.5, "accuracy": 0.5})
     assert time.perf_counter() - start < 0.010
+
+
+def test_colours_of_rich(monkeypatch: pytest.MonkeyPatch, clock) -> None:
+    pytest.importorskip("rich")
+    text = pytest.importorskip("rich.text")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = as_terminal(monkeypatch, Terminal(), columns=50)
+    bar = ProgressBar(True, 1, 4)
+    bar.start(0)
+    run_epoch(bar, clock, 4, 2.0)
+    _, first, *_, last = out.getvalue().split("\r")
+    assert first.startswith(
+        "\x1b[1m1/4 \x1b[0m\x1b[32m━━━━━\x1b[0m\x1b[90m───────────────\x1b[0m\x1b[36m 2s 500ms/step\x1b[0m"
+    )
+    assert text.Text.from_ansi(first).plain == "1/4 ━━━━━─────────────── 2s 500ms/step - loss: 0."  # cut to the width
+    plain = "4/4 ━━━━━━━━━━━━━━━━━━━━ 2s 500ms/step - accuracy: 0.9012 - loss: 0.2712"
+    assert text.Text.from_ansi(last.rstrip("\n")).plain == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert progress_bar._painter() is None or "\x1b[3" not in progress_bar._painter()("1/4 ", (4, 0, 0, 0, 0))
+
+
+def test_no_colours_in_a_pipe_or_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    as_terminal(monkeypatch, Terminal())
+    assert progress_bar._painter() is None
+    as_terminal(monkeypatch, io.StringIO())
+    assert ProgressBar()._painter is None
+
+
+def test_as_a_callback(capsys: pytest.CaptureFixture[str]) -> None:
+    model, x, y = make()
+    bar = gm.callbacks.ProgressBar()
+    for verbose in (0, 1):  # one bar in either case
+        model.fit(x, y, epochs=2, verbose=verbose, callbacks=[bar])
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split(" - ")[:2] for line in lines] == [["Epoch 1/2", "2/2"], ["Epoch 2/2", "2/2"]]
+    model.evaluate(x, y, verbose=0, callbacks=[bar])
+    assert capsys.readouterr().out.startswith("2/2 - 0s - ")
+    assert not gm.callbacks.CallbackList([bar]).needs_batches

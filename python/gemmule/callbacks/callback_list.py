@@ -47,7 +47,8 @@ class CallbackList(Callback):
         if add_history and self.history is None:
             self.history = History()
             self.callbacks.append(self.history)
-        self._bar = ProgressBar.of(params.get("verbose", "auto" if add_progbar else 0), params)
+        bar = ProgressBar.of(params.get("verbose", "auto" if add_progbar else 0), params)
+        self._bar = next((c for c in self.callbacks if isinstance(c, ProgressBar)), bar)
         self.set_params(params)
         self.set_model(model)
 

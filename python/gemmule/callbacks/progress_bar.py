@@ -1,7 +1,7 @@
 """The progress bar of `fit` and `evaluate`.
 
-A terminal gets a line that is redrawn up to ten times a second; a notebook one that is redrawn a few times an epoch, to
-keep the saved page small; a file or pipe one line at the end of each epoch.
+A terminal gets a line that is redrawn up to ten times a second, in colours if rich is installed; a notebook one that is
+redrawn a few times an epoch, to keep the saved page small; a file or pipe one line at the end of each epoch.
 """
 
 from __future__ import annotations
@@ -12,33 +12,54 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gemmule.callbacks.callback import Callback
 from gemmule.errors import received
 
 WIDTH = 20  # characters of the bar
 TERMINAL_SECONDS = 0.1  # shortest time between two drawings
 NOTEBOOK_SECONDS = 0.5
 NOTEBOOK_DRAWINGS = 4  # about so many an epoch
+STYLES = ("bold", "green", "bright_black", "cyan", "")  # counter, full and empty part of the bar, times, values
 
 
-class ProgressBar:
-    """Shows how far an epoch or an evaluation is.
+class ProgressBar(Callback):
+    """Shows how far an epoch or an evaluation is. `verbose` gives one by itself; one among the callbacks replaces it.
+
+    In a terminal it is redrawn at most ten times a second, in colours if rich is installed
+    (`pip install "gemmule[rich]"`); in a notebook a few times an epoch; a pipe or file gets a line for each epoch.
 
     Args:
         redraw: whether to redraw one line (`verbose=1`) or to write one line at the end (`verbose=2`).
-        epochs: number of the last epoch, if known.
-        steps: batches in an epoch.
+        epochs: number of the last epoch, if known; `fit` tells it.
+        steps: batches in an epoch; likewise.
+
+    Example:
+        >>> model.fit(x, y, verbose=0, callbacks=[gm.callbacks.ProgressBar(redraw=False)])
     """
 
-    def __init__(self, redraw: bool, epochs: int | None, steps: int | None) -> None:
-        kind = _kind_of_stream()
-        self._redraw = redraw and kind != "pipe"
-        self._notebook = kind == "notebook"
+    def __init__(self, redraw: bool = True, epochs: int | None = None, steps: int | None = None) -> None:
+        self._wanted = redraw
         self._epochs, self._steps = epochs, steps
+        self._look_at_stream()
         self._in_epoch = False
         self._header = ""
         self._done = 0
         self._drawn = 0  # length of the line on the screen
         self._started = self._next = 0.0
+
+    def _look_at_stream(self) -> None:
+        kind = _kind_of_stream()
+        self._redraw = self._wanted and kind != "pipe"
+        self._notebook = kind == "notebook"
+        self._painter = _painter() if self._redraw and not self._notebook else None
+
+    def set_params(self, params: dict[str, Any]) -> None:  # noqa: D102
+        super().set_params(params)
+        self._epochs, self._steps = params.get("epochs"), params.get("steps")
+        self._look_at_stream()
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {}
 
     @classmethod
     def of(cls, verbose: Any, params: Mapping[str, Any]) -> ProgressBar | None:
@@ -91,7 +112,7 @@ class ProgressBar:
         else:
             self._next = now + TERMINAL_SECONDS
         timing = f"{format_seconds(left)} {format_step(elapsed / done)}"
-        self._draw(f"{self._counter(done, total)} {_bar(done, total)} {timing}{format_logs(results())}", fit=True)
+        self._draw(done, total, timing, format_logs(results()), fit=True)
 
     def finish(self, logs: Mapping[str, float], seconds: float | None = None) -> None:
         """Ends an epoch.
@@ -105,7 +126,7 @@ class ProgressBar:
         done = self._done or total
         took, step, values = format_seconds(seconds), format_step(seconds / done), format_logs(logs)
         if self._redraw:
-            self._draw(f"{self._counter(done, total)} {_bar(done, total)} {took} {step}{values}")
+            self._draw(done, total, f"{took} {step}", values)
             _write("\n")
         else:
             header = f"{self._header} - " if self._header else ""
@@ -117,15 +138,37 @@ class ProgressBar:
         if not self._in_epoch:
             self.finish(logs)
 
-    @staticmethod
-    def _counter(done: int, total: int) -> str:
-        return f"{done:>{len(str(total))}}/{total}"
-
-    def _draw(self, line: str, fit: bool = False) -> None:
+    def _draw(self, done: int, total: int, timing: str, values: str, fit: bool = False) -> None:
+        parts = (f"{done:>{len(str(total))}}/{total} ", *_bar(done, total), f" {timing}", values)
+        line = "".join(parts)
         if fit and not self._notebook:  # a line that wraps cannot be redrawn
             line = line[: max(shutil.get_terminal_size().columns - 1, 20)]
-        _write("\r" + line.ljust(self._drawn))
+        shown = line if self._painter is None else self._painter(line, tuple(map(len, parts)))
+        _write("\r" + shown + " " * (self._drawn - len(line)))
         self._drawn = len(line)
+
+
+def _painter() -> Callable[[str, tuple[int, ...]], str] | None:
+    """Puts colours into a line with parts of the given lengths; `None` without rich, or without colours."""
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:
+        return None
+    console = Console(file=sys.stdout)
+    if console.color_system is None:
+        return None
+
+    def paint(line: str, lengths: tuple[int, ...]) -> str:
+        text, start = Text(line), 0
+        for style, length in zip(STYLES, lengths):
+            text.stylize(style, start, start + length)
+            start += length
+        with console.capture() as capture:
+            console.print(text, end="", soft_wrap=True)
+        return capture.get()
+
+    return paint
 
 
 def format_seconds(seconds: float) -> str:
@@ -158,10 +201,11 @@ def _format_value(value: Any) -> str:
     return f"{number:.4f}" if abs(number) > 1e-3 or number == 0 else f"{number:.4e}"
 
 
-def _bar(done: int, total: int) -> str:
+def _bar(done: int, total: int) -> tuple[str, str]:
+    """The full part and the empty part."""
     full, empty = ("━", "─") if _can_write("━─") else ("=", ".")
     length = WIDTH * done // total
-    return full * length + empty * (WIDTH - length)
+    return full * length, empty * (WIDTH - length)
 
 
 def _can_write(text: str) -> bool:
