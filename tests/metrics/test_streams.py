@@ -270,9 +270,11 @@ class TestScikitLearn:
 
 def test_top_k_of_odd_rows() -> None:
     found = gm.metrics.sparse_top_k_categorical_accuracy
-    scores = np.array([[0.5, 0.5, 0.1], [np.nan, 0.2, 0.1], [0.3, 0.2, np.inf], [0.1, 0.2, 0.3]], np.float32)
-    assert found([1, 0, 2, 7], scores, k=1).numpy().tolist() == [1, 0, 1, 0]
-    assert found([1, 0, 2, 7], scores, k=9).numpy().tolist() == [1, 0, 1, 0]
+    scores = np.array(
+        [[0.5, 0.5, 0.1], [np.nan, 0.2, 0.1], [0.3, 0.2, np.inf], [0.1, 0.2, 0.3], [0.1, 0.3, 0.2]], np.float32
+    )
+    assert found([1, 0, 2, 7, 1], scores, k=1).numpy().tolist() == [1, 0, 0, 0, 1]
+    assert found([1, 0, 2, -1, 0], scores, k=9).numpy().tolist() == [1, 0, 0, 0, 1]
     ids = [[2, 1, 0], [0, 1, 2]]
     assert found([[1], [2]], ids, k=2, from_sorted_ids=True).numpy().tolist() == [1, 0]
     kept = gm.metrics.Precision(top_k=1)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gemmule import ops
 from gemmule.config import floatx
 from gemmule.losses.checks import check_class_shapes, check_one_hot, check_same_shape
@@ -238,7 +236,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     """1 where the prediction at position `y_true` is among the `k` largest, else 0.
 
     Args:
-        y_true: class numbers, shape `(...)` or `(..., 1)`. One that is no class is not found.
+        y_true: class numbers, shape `(...)` or `(..., 1)`. One that is no class is not found, nor is an infinite score.
         y_pred: predictions, shape `(..., classes)`. All that equal the k-th largest count as large as it.
         k: how many.
         from_sorted_ids: whether `y_pred` are class numbers, the best first.
@@ -248,15 +246,12 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     """
     y_pred, labels = as_tensor(y_pred), as_tensor(as_tensor(y_true), "int32")
     check_class_shapes("sparse_top_k_categorical_accuracy", labels.shape, y_pred.shape)
-    labels = labels if labels.ndim == y_pred.ndim else ops.expand_dims(labels, -1)
+    shape = y_pred.shape[:-1]
     if from_sorted_ids:
-        return ops.cast(ops.any(ops.equal(ops.cast(y_pred, "int32")[..., :k], labels), axis=-1), floatx())
-    scores = as_float(y_pred)
-    here = ops.equal(labels, ops.arange(scores.shape[-1]))
-    own = ops.max(ops.where(here, scores, -np.inf), axis=-1, keepdims=True)
-    larger = ops.sum(ops.cast(ops.greater(scores, own), floatx()), axis=-1)
-    found = ops.logical_and(ops.less(larger, float(k)), ops.greater(ops.squeeze(own, -1), -np.inf))
-    return ops.cast(found, floatx())
+        ids = ops.cast(y_pred, "int32")[..., :k]
+        return ops.cast(ops.any(ops.equal(ids, ops.reshape(labels, (*shape, 1))), axis=-1), floatx())
+    found = ops.in_top_k(ops.ravel(labels), ops.reshape(y_pred, (-1, y_pred.shape[-1])), k)
+    return ops.cast(ops.reshape(found, shape), floatx())
 
 
 def _share(hits: Tensor) -> Tensor:

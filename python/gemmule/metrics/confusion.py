@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from gemmule import ops
-from gemmule.backend import execute
 from gemmule.errors import did_you_mean, received
 from gemmule.losses.checks import check_same_shape
 from gemmule.losses.loss import broadcast_weights
 from gemmule.metrics.counts import check_k
-from gemmule.metrics.metric import Metric, ratio
-from gemmule.ops.shapes import as_float, as_tensor, empty
+from gemmule.metrics.metric import Metric
+from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor
 
 NORMALIZATIONS = ("true", "pred", "all")
@@ -45,9 +44,7 @@ class _Pairs(Metric):
         place = ops.where(inside, t * n + p, n * n)
         if self.ignore_class is not None:
             place = ops.where(ops.equal(t, self.ignore_class), n * n + 1, place)
-        sums = empty(self._pairs.shape, "float64")
-        execute("take_backward", [sums.array], [weights.array.reshape(-1), place.array.reshape(-1)], axis=0)
-        self._pairs.assign(self._pairs + sums)
+        self._pairs.assign_add(ops.segment_sum(ops.ravel(weights), ops.ravel(place), n * n + 2))
 
     def _matrix(self) -> Tensor:
         n = self.num_classes
@@ -121,7 +118,7 @@ class ConfusionMatrix(_Pairs):
         if self.normalize is None:
             return matrix
         axis = {"true": 1, "pred": 0, "all": None}[self.normalize]
-        return ratio(matrix, ops.sum(matrix, axis=axis, keepdims=True))
+        return ops.divide_no_nan(matrix, ops.sum(matrix, axis=axis, keepdims=True))
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         own = {"num_classes": self.num_classes, "normalize": self.normalize, "ignore_class": self.ignore_class}
@@ -190,9 +187,9 @@ class IoU(_Pairs):
         matrix = self._matrix()
         own = ops.sum(matrix * np.eye(self.num_classes), axis=0)
         union = ops.sum(matrix, axis=0) + ops.sum(matrix, axis=1) - own
-        chosen = ops.take(ratio(own, union), self.target_class_ids)
+        chosen = ops.take(ops.divide_no_nan(own, union), self.target_class_ids)
         occurs = ops.cast(ops.greater(ops.take(union, self.target_class_ids), 1e-9), "float64")
-        return ratio(ops.sum(chosen * occurs), ops.sum(occurs))
+        return ops.divide_no_nan(ops.sum(chosen * occurs), ops.sum(occurs))
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         names = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")

@@ -11,7 +11,7 @@ from gemmule import ops
 from gemmule.errors import received
 from gemmule.losses.checks import check_same_shape
 from gemmule.losses.loss import broadcast_weights
-from gemmule.metrics.metric import Metric, ratio
+from gemmule.metrics.metric import Metric
 from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor, Variable
 
@@ -242,7 +242,7 @@ class Precision(Counts):
 
     def result(self) -> Tensor:
         """The share so far, float64; a vector for several thresholds."""
-        return self._one_or_all(ratio(self.true_positives, self.true_positives + self.false_positives))
+        return self._one_or_all(ops.divide_no_nan(self.true_positives, self.true_positives + self.false_positives))
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | {"thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id}
@@ -260,18 +260,14 @@ class Recall(Precision):
 
     def result(self) -> Tensor:
         """The share so far, float64; a vector for several thresholds."""
-        return self._one_or_all(ratio(self.true_positives, self.positives + 0.0 * self.true_positives))
+        return self._one_or_all(ops.divide_no_nan(self.true_positives, self.positives + 0.0 * self.true_positives))
 
 
 def largest_only(name: str, p: Tensor, k: int) -> Tensor:
     """`p` with all but the `k` largest of each row at minus infinity; of equal ones the first stay."""
     if p.ndim < 2 or k > p.shape[-1]:
         raise ValueError(f"{name}: top_k must not exceed the number of classes.{received(top_k=k, shape=p.shape)}")
-    rest, kept = p, None
-    for _ in range(k):
-        best = ops.one_hot(ops.argmax(rest, axis=-1), p.shape[-1], dtype=p.dtype)
-        kept = best if kept is None else ops.maximum(kept, best)
-        rest = ops.where(ops.equal(kept, 1.0), -np.inf, p)
+    kept = ops.max(ops.one_hot(ops.top_k(p, k).indices, p.shape[-1], dtype=p.dtype), axis=-2)
     return ops.where(ops.equal(kept, 1.0), p, -np.inf)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from gemmule import ops
 from gemmule.errors import did_you_mean, received
 from gemmule.metrics.counts import Counts, check_k, listed_thresholds
-from gemmule.metrics.metric import ratio
 from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor
 
@@ -134,7 +133,7 @@ class AUC(Counts):
         if self.label_weights is None:
             return ops.mean(total)
         weights = as_tensor(np.array(self.label_weights))
-        return ratio(ops.sum(total * weights), ops.sum(weights))
+        return ops.divide_no_nan(ops.sum(total * weights), ops.sum(weights))
 
     def _check_range(self) -> None:
         """Predictions at or below the lowest threshold, above the highest or NaN are on no side they belong to."""
@@ -163,22 +162,24 @@ def _interpolated(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     """Areas under precision-recall between thresholds, positives growing linearly (Davis and Goadrich 2006)."""
     predicted = tp + fp
     gained, low = tp[:-1] - tp[1:], predicted[1:]
-    slope = ratio(gained, ops.maximum(predicted[:-1] - low, 0.0))
+    slope = ops.divide_no_nan(gained, ops.maximum(predicted[:-1] - low, 0.0))
     intercept = tp[1:] - slope * low
     both = ops.logical_and(ops.greater(predicted[:-1], 0.0), ops.greater(low, 0.0))
-    growth = ops.where(both, ratio(predicted[:-1], low), 1.0)
-    return ratio(slope * (gained + intercept * ops.log(growth)), tp[1:] + fn[1:])
+    growth = ops.where(both, ops.divide_no_nan(predicted[:-1], low), 1.0)
+    return ops.divide_no_nan(slope * (gained + intercept * ops.log(growth)), tp[1:] + fn[1:])
 
 
 def _points(curve: str, tp: Tensor, fp: Tensor, fn: Tensor, tn: Tensor) -> tuple[Tensor, Tensor]:
     """The points of a curve, from the lowest threshold to the highest."""
-    recall = ratio(tp, tp + fn)
+    recall = ops.divide_no_nan(tp, tp + fn)
     if curve == "ROC":
-        return ratio(fp, fp + tn), recall
+        return ops.divide_no_nan(fp, fp + tn), recall
     if curve == "PR":
-        return recall, ratio(tp, tp + fp)
-    factor, none = ratio(tp + fn, tn + fp), ops.equal(tp, 0.0)
-    gains = [ops.where(none, value, 1.0 - factor * ratio(wrong, tp)) for wrong, value in ((fn, 0.0), (fp, 1.0))]
+        return recall, ops.divide_no_nan(tp, tp + fp)
+    factor, none = ops.divide_no_nan(tp + fn, tn + fp), ops.equal(tp, 0.0)
+    gains = [
+        ops.where(none, value, 1.0 - factor * ops.divide_no_nan(wrong, tp)) for wrong, value in ((fn, 0.0), (fp, 1.0))
+    ]
     return ops.maximum(gains[0], 0.0), gains[1]
 
 
@@ -210,13 +211,13 @@ class _AtRate(Counts):
         return ops.max(ops.where(ops.greater_equal(bound, getattr(self, self.argument)), wanted, 0.0))
 
     def _sensitivity(self) -> Tensor:
-        return ratio(self.true_positives, self.true_positives + self.false_negatives)
+        return ops.divide_no_nan(self.true_positives, self.true_positives + self.false_negatives)
 
     def _specificity(self) -> Tensor:
-        return ratio(self.true_negatives, self.true_negatives + self.false_positives)
+        return ops.divide_no_nan(self.true_negatives, self.true_negatives + self.false_positives)
 
     def _precision(self) -> Tensor:
-        return ratio(self.true_positives, self.true_positives + self.false_positives)
+        return ops.divide_no_nan(self.true_positives, self.true_positives + self.false_positives)
 
     def get_config(self) -> dict[str, Any]:
         own = {self.argument: getattr(self, self.argument), "num_thresholds": len(self.thresholds)}

@@ -10,7 +10,7 @@ from gemmule import ops
 from gemmule.errors import did_you_mean, received
 from gemmule.losses.checks import check_one_hot
 from gemmule.losses.loss import broadcast_weights
-from gemmule.metrics.metric import Metric, ratio
+from gemmule.metrics.metric import Metric
 from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor, Variable
 
@@ -103,10 +103,10 @@ class FBetaScore(Metric):
         weights = true
         if self.average == "micro":
             both, said, true = ops.sum(both), ops.sum(said), ops.sum(true)
-        scores = ratio((1 + self.beta**2) * both, said + self.beta**2 * true)
+        scores = ops.divide_no_nan((1 + self.beta**2) * both, said + self.beta**2 * true)
         if self.average == "macro":
             return ops.mean(scores)
-        return ratio(ops.sum(scores * weights), ops.sum(weights)) if self.average == "weighted" else scores
+        return ops.divide_no_nan(ops.sum(scores * weights), ops.sum(weights)) if self.average == "weighted" else scores
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | {"average": self.average, "beta": self.beta, "threshold": self.threshold}

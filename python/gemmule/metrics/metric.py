@@ -240,9 +240,3 @@ class MeanMetricWrapper(Mean):
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | ({"fn": self._fn} if type(self) is MeanMetricWrapper else {}) | self._fn_kwargs
-
-
-def ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """`part / whole`, and 0 where `whole` is 0."""
-    nothing = ops.equal(whole, 0.0)
-    return ops.where(nothing, 0.0, part / ops.where(nothing, 1.0, whole))

@@ -11,7 +11,7 @@ from gemmule import ops
 from gemmule.errors import GemmuleWarning, did_you_mean, received
 from gemmule.losses.checks import check_same_shape
 from gemmule.losses.loss import broadcast_weights
-from gemmule.metrics.metric import Metric, ratio
+from gemmule.metrics.metric import Metric
 from gemmule.ops.shapes import as_float, as_tensor
 from gemmule.tensor import Tensor, Variable
 
@@ -82,12 +82,14 @@ class R2Score(Metric):
         state = self._state(p.shape)
         count, mean, around, errors = state[0], state[1], state[2], state[3]
         more = ops.sum(weights, axis=0)
-        center = ratio(ops.sum(weights * t, axis=0), more)
+        center = ops.divide_no_nan(ops.sum(weights * t, axis=0), more)
         total, shift = count + more, center - mean
         rows = (
             total,
-            mean + shift * ratio(more, total),
-            around + ops.sum(weights * ops.square(t - center), axis=0) + ops.square(shift) * ratio(count * more, total),
+            mean + shift * ops.divide_no_nan(more, total),
+            around
+            + ops.sum(weights * ops.square(t - center), axis=0)
+            + ops.square(shift) * ops.divide_no_nan(count * more, total),
             errors + ops.sum(weights * ops.square(t - p), axis=0),
         )
         state.assign(ops.concatenate([ops.expand_dims(row, 0) for row in rows]))
@@ -107,11 +109,11 @@ class R2Score(Metric):
             return Tensor(np.zeros(()))
         around, errors = self._moments[2], self._moments[3]
         constant = ops.where(ops.equal(errors, 0.0), 1.0, 0.0)
-        scores = ops.where(ops.equal(around, 0.0), constant, 1.0 - ratio(errors, around))
+        scores = ops.where(ops.equal(around, 0.0), constant, 1.0 - ops.divide_no_nan(errors, around))
         if self.class_aggregation == "uniform_average":
             scores = ops.mean(scores)
         elif self.class_aggregation is not None:
-            scores = ratio(ops.sum(scores * around), ops.sum(around))
+            scores = ops.divide_no_nan(ops.sum(scores * around), ops.sum(around))
         return self._adjusted(scores) if self.num_regressors else scores
 
     def _adjusted(self, scores: Tensor) -> Tensor:
