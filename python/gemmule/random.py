@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gemmule.backend import execute
-from gemmule.errors import received
+from gemmule.errors import did_you_mean, received
 from gemmule.memory import persistent, unset
 
 
@@ -22,6 +22,10 @@ class _Session:
     seed: int = 0
     streams: int = 0
     fixed = False
+    shared: Stream | None = None
+
+
+_SHARED = 2**62  # the number of the shared stream: far from those of others
 
 
 def set_random_seed(seed: int) -> None:
@@ -40,11 +44,22 @@ def set_random_seed(seed: int) -> None:
     python_random.seed(int(seed))
     np.random.seed(int(seed))
     _Session.seed, _Session.streams, _Session.fixed = int(seed), 0, True
+    restart_streams()
 
 
 def restart_streams() -> None:
-    """Numbers streams from zero again; part of `clear_session`."""
+    """Numbers streams from zero again, and restarts the shared one; part of `clear_session`."""
     _Session.streams = 0
+    if _Session.shared is not None:
+        _Session.shared.key[:] = (_session_seed(), _SHARED, 0)
+
+
+def shared_stream() -> Stream:
+    """What functions of `gm.random` draw from that were given no seed."""
+    if _Session.shared is None:
+        _Session.shared = Stream(0)
+        _Session.shared.key[:] = (_session_seed(), _SHARED, 0)
+    return _Session.shared
 
 
 def _session_seed() -> int:
@@ -52,6 +67,17 @@ def _session_seed() -> int:
         _Session.seed = int.from_bytes(os.urandom(4), "little")
         _Session.fixed = True
     return _Session.seed
+
+
+def seeded_key(seed: int) -> np.ndarray:
+    """Where the stream of an integer seed begins.
+
+    Raises:
+        ValueError: for another value.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ValueError(f"A seed is an integer from 0 to 2**63 - 1, or None.{received(seed=seed)}")
+    return np.array((int(seed), 2**63, 0), np.uint64)
 
 
 class Stream:
@@ -70,9 +96,7 @@ class Stream:
             self.key[:] = (_session_seed(), _Session.streams, 0)
             _Session.streams += 1
         else:
-            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-                raise ValueError(f"A seed is an integer from 0 to 2**63 - 1, or None.{received(seed=seed)}")
-            self.key[:] = (int(seed), 2**63, 0)
+            self.key[:] = seeded_key(seed)
 
     def advance(self) -> None:
         """Counts one call, so that the next one draws other numbers."""
@@ -109,3 +133,18 @@ def truncated_scale() -> float:
     density = math.exp(-2.0) / math.sqrt(2 * math.pi)
     inside = math.erf(2 / math.sqrt(2))
     return math.sqrt(1 - 4 * density / inside)
+
+
+SeedGenerator = Stream  # Keras's name of it
+
+
+def __getattr__(name: str) -> Any:
+    """Functions that give tensors, which lie above this module."""
+    from gemmule.ops import sampling
+
+    if name in sampling.__all__:
+        return getattr(sampling, name)
+    raise AttributeError(
+        f"gm.random has no function {name!r}."
+        + did_you_mean(name, [*sampling.__all__, "SeedGenerator", "set_random_seed"])
+    )

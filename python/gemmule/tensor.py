@@ -99,6 +99,12 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self._scalar("bool"))
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"A {type(self).__name__} has no attribute {name!r}. Functions are in gm.ops, as in gm.ops.mean(x); "
+            "x.numpy() gives a NumPy array with its methods."
+        )
+
     def _scalar(self, how: str) -> Any:
         if self.size != 1:
             raise ValueError(
