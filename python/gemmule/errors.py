@@ -37,13 +37,15 @@ def received(**values: Any) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The near matches of an unknown name, then all known ones: the cure of an "unknown name" error."""
+    """The near matches of an unknown name, then all known ones (unless they are too many to help): the cure of an
+    "unknown name" error.
+    """
     from difflib import get_close_matches  # only when something went wrong: it costs a millisecond of the import
 
     names = sorted(known)
     near = get_close_matches(str(name), names, n=3)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return f"{hint} Known: {', '.join(names)}."
+    return hint if near and len(names) > 80 else f"{hint} Known: {', '.join(names)}."
 
 
 def not_yet(feature: str, cure: str = "Leave it at its default.") -> NotImplementedError:

@@ -212,9 +212,9 @@ CASES = [
     ),
     case(
         "pad-mode",
-        lambda: ops.pad(SEQUENCE, 1, mode="reflect"),
-        "pad(mode=..., constant_values=...) is not supported yet. Leave it at its default.",
-        NotImplementedError,
+        lambda: ops.pad(SEQUENCE, 1, mode="mirror"),
+        "pad: mode is one of constant, edge, reflect, symmetric, wrap, and constant_values belongs to 'constant'. "
+        "Received: mode='mirror', constant_values=None.",
     ),
 ]
 

@@ -145,5 +145,5 @@ def test_unknown_operation():
     x = gm.Input((6,))
     config = gm.Model(x, x * 2.0).get_config()
     config["layers"][1]["config"]["op"] = "multiplie"
-    with pytest.raises(ValueError, match=r"^Unknown operation 'multiplie'. Did you mean 'multiply'\?"):
+    with pytest.raises(ValueError, match=r"^Unknown operation 'multiplie'. Did you mean 'multiply' or 'tile'\?$"):
         gm.Model.from_config(config)
