@@ -94,6 +94,19 @@ def test_torch_flattened_images_side_by_side():
     check(model, "joined")
 
 
+def test_torch_group_and_layer_normalization():
+    model = gm.Sequential([
+        gm.Input((5, 6, 2)), L.Conv2D(4, 3), L.GroupNormalization(2, **BN), L.Conv2D(3, 2),
+        L.LayerNormalization(axis=(1, 2, 3), **BN), L.Flatten(), L.LayerNormalization(**BN), L.Dense(3),
+    ])  # fmt: skip
+    import_torch(model, FOLDER / "norms.safetensors")
+    check(model, "norms")
+    twin = gm.models.clone_model(model)
+    twin.layers[1].epsilon = 0.001
+    with pytest.warns(GemmuleWarning, match=r"add 0\.001 to the variance, .*: group_normalization\w*\."):
+        import_torch(twin, FOLDER / "norms.safetensors")
+
+
 def test_channels_that_stand_first_already_stay():
     """With a `Permute` the features have PyTorch's order."""
     model = gm.Sequential([
@@ -222,7 +235,7 @@ def test_mapping_by_dict_function_and_name(tmp_path):
 
 def test_epsilon_is_pointed_out(tmp_path):
     model = cnn()
-    with pytest.warns(GemmuleWarning, match=r"add 0\.001 to .*: batch_normalization.*\. Make them with BatchN"):
+    with pytest.warns(GemmuleWarning, match=r"add 0\.001 to .*: batch_normalization.*\. Make them with epsilon=1e-05"):
         import_torch(model, FOLDER / "cnn.safetensors")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -37,7 +37,7 @@ def images(shape: tuple[int, ...]) -> torch.Tensor:
 def shaken(net: nn.Module, batches: torch.Tensor) -> nn.Module:
     """Normalizations with statistics and factors of their own, and then inference."""
     for module in net.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.3)
     net.train()
@@ -90,6 +90,11 @@ def torch_nets() -> None:
     )  # fmt: skip
     store("autoencoder", autoencoder, images((3, 2, 5, 6)))
     store("joined", Joined(), images((3, 2, 5, 6)))
+    norms = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.Conv2d(4, 3, 2), nn.LayerNorm((3, 2, 3)), nn.Flatten(),
+        nn.LayerNorm(18), nn.Linear(18, 3),
+    )  # fmt: skip
+    store("norms", norms, images((3, 2, 5, 6)))
 
 
 class Joined(nn.Module):

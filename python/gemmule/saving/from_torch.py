@@ -55,7 +55,7 @@ def import_torch(
         skip_mismatch: whether to load what fits, with a warning that lists the rest.
         flattened: for models without a graph: names of layers that read a flattened image, with the shape of the
             image, channels last; `{"fc": (7, 7, 64)}`.
-        epsilon: that of the file's batch normalizations, if it was not PyTorch's default.
+        epsilon: that of the file's normalizations, if it was not PyTorch's default.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -161,7 +161,11 @@ def _convert(group: Group, target: Target) -> dict[str, np.ndarray] | None:
     rename, weight = _conversion(target)
     if rename is None or not set(roles) <= set(rename) or not _is_kind(roles, target):
         return None
-    return {rename[role]: weight(roles[role]) if role == "weight" else roles[role] for role in rename if role in roles}
+    return {
+        rename[role]: weight(roles[role]) if role == "weight" or roles[role].ndim > 1 else roles[role]
+        for role in rename
+        if role in roles
+    }
 
 
 def _conversion(target: Target) -> tuple[dict[str, str] | None, Callable[[np.ndarray], np.ndarray]]:
@@ -249,12 +253,12 @@ def _taken(array: np.ndarray, order: np.ndarray | None, axis: int) -> np.ndarray
 
 
 def _warn_of_epsilon(layers: list[Any], epsilon: float) -> None:
-    others = [la for la in layers if hasattr(la, "moving_mean") and not np.isclose(la.epsilon, epsilon)]
+    others = [la for la in layers if hasattr(la, "epsilon") and not np.isclose(la.epsilon, epsilon)]
     if others:
         warnings.warn(
-            f"Batch normalizations that add {others[0].epsilon:g} to the variance, where the file's model added "
+            f"Normalizations that add {others[0].epsilon:g} to the variance, where the file's model added "
             f"{epsilon:g} if it was made with that: {_some(others)}. Make them with "
-            f"BatchNormalization(epsilon={epsilon:g}), or say what the model had: import_torch(..., epsilon=...).",
+            f"epsilon={epsilon:g}, or say what the model had: import_torch(..., epsilon=...).",
             GemmuleWarning,
             stacklevel=3,
         )
