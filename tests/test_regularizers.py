@@ -386,3 +386,26 @@ def test_training_goes_where_that_of_keras_goes(case):
     assert_close(losses, KERAS[f"{case}/losses"], 1e-7)
     plain = KERAS["max_norm/weights"] if case != "max_norm" else KERAS["l2/weights"]
     assert np.abs(KERAS[f"{case}/weights"] - plain).max() > 1e-3  # the cases differ by far more than the tolerance
+
+
+def test_several_outputs_share_one_penalty():
+    """As in Keras: the sum has it, the losses of the outputs have not."""
+    x = gm.Input((5,))
+    hidden = Dense(4, kernel_regularizer="l2")(x)
+    model = gm.Model(x, [Dense(1, name="a")(hidden), Dense(1, name="b")(hidden)])
+    model.compile("sgd", ["mse", "mae"], loss_weights=[0.5, 2.0])
+    for _ in range(3):
+        total, a, b = model.evaluate(X, [Y, Y], verbose=0)
+        assert total == pytest.approx(0.5 * a + 2.0 * b + float(sum(model.losses)), rel=1e-6)
+
+
+def test_the_reference_backend_goes_the_same_way():
+    found = []
+    for backend in ("native", "reference"):
+        gm.use_backend(backend)
+        model = network()
+        model.compile("sgd", "mse")
+        losses = model.fit(X, Y, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"]
+        found.append([*model.get_weights(), np.array(losses)])
+    for one, other in zip(*found):
+        assert_close(one, other, 1e-5)
