@@ -141,6 +141,22 @@ def test_warm_up_around_others() -> None:
         schedules.deserialize(config)
 
 
+def test_saved_models_keep_their_schedules(tmp_path) -> None:
+    cycle = schedules.OneCycle(0.1, 48)
+    custom = schedules.LinearWarmup(Halving(), 4)
+    for optimizer in (gm.optimizers.SGD(cycle, momentum=cycle.momentum()), gm.optimizers.Adam(custom)):
+        model = gm.Sequential([gm.Input((4,)), gm.layers.Dense(1)])
+        model.compile(optimizer=optimizer, loss="mse")
+        model.fit(X, Y, batch_size=16, epochs=2, verbose=0)
+        model.save(tmp_path / "m.gemmule", state="full")
+        again = gm.models.load_model(tmp_path / "m.gemmule", custom_objects={"Halving": Halving})
+        assert again.optimizer.get_config() == optimizer.get_config()
+        assert again.optimizer.learning_rate == optimizer.learning_rate
+        for one in (model, again):
+            one.fit(X, Y, batch_size=16, epochs=2, verbose=0)
+        np.testing.assert_array_equal(model.get_weights()[0], again.get_weights()[0])
+
+
 def test_a_changed_schedule_reaches_recorded_steps() -> None:
     schedule = schedules.StepDecay(0.0, 1000)
     model = gm.Sequential([gm.Input((4,)), gm.layers.Dense(1)])
