@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import gemmule as gm
 from gemmule.callbacks import EarlyStopping
 from gemmule.errors import GemmuleWarning
 from tests.helpers import exactly
+from tests.oracles import make_early_stopping as oracle
 
 
 class Model:
@@ -150,3 +153,14 @@ def test_in_a_fit() -> None:
     losses = history.history["val_loss"]
     assert losses[stop.best_epoch] == stop.best
     assert model.evaluate(x[48:], y[48:], verbose=0) == pytest.approx(stop.best, rel=1e-6)
+
+
+def test_keras_stops_at_the_same_epochs() -> None:
+    cases = json.loads((Path(oracle.__file__).parent / "early_stopping_keras.json").read_text())
+    for case in cases:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GemmuleWarning)
+            found = oracle.outcome(EarlyStopping(**case["arguments"]), case["values"])
+        assert found == case["outcome"], case
+    assert len(cases) == oracle.CASES
+    assert len({case["outcome"]["stopped_epoch"] for case in cases}) > 5
