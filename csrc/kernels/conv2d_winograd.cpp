@@ -44,7 +44,7 @@ double exact_cost(const ConvShape& s) { return s.flops() / 2 * kProduct; }
 }  // namespace
 
 int64_t winograd_tile(const ConvShape& shape, WinogradPass pass, int64_t largest) {
-  if (!is_possible(shape)) return 0;
+  if (kCompact || !is_possible(shape)) return 0;
   double best = kMargin * exact_cost(shape);
   int64_t chosen = 0;
   for (int64_t tile = 2; tile <= min(largest, 4); tile += 2) {
@@ -111,11 +111,11 @@ double winograd_cost(const WinogradPlan& p) {
 }
 
 void winograd_run(const WinogradPlan& p, const WinogradOperands& m, const Units& u) {
-  (p.tile == 2 ? convolve<2> : convolve<4>)(p, m, u);
+  if constexpr (!kCompact) (p.tile == 2 ? convolve<2> : convolve<4>)(p, m, u);
 }
 
 void winograd_run_weights(const WinogradPlan& p, float* dw, const float* x, const float* dy, const Units& u) {
-  (p.tile == 2 ? differentiate_weights<2> : differentiate_weights<4>)(p, dw, x, dy, u);
+  if constexpr (!kCompact) (p.tile == 2 ? differentiate_weights<2> : differentiate_weights<4>)(p, dw, x, dy, u);
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -144,9 +144,16 @@ constexpr bool kCarriesDoubles = true;
 constexpr bool kCarriesDoubles = false;
 #endif
 
+// The level of old processors, where a faster one stands beside it: small counts, not speed.
+#if defined(GEMMULE_COMPACT)
+constexpr bool kCompact = true;
+#else
+constexpr bool kCompact = false;
+#endif
+
 // Whether a type gets but one way through a kernel where others get several for the sake of speed.
 template <class T>
-constexpr bool kOneWay = std::is_same_v<T, double>;
+constexpr bool kOneWay = kCompact || std::is_same_v<T, double>;
 
 // Calls add<T>(dtype) for each floating type this level carries. The others are not even compiled.
 template <class Add>

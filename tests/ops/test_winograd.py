@@ -29,8 +29,9 @@ def drawn(row: Row, dtype: str = "float32") -> list[np.ndarray]:
 @pytest.mark.parametrize("row", ROWS)
 def test_it_is_taken(row: Row, level: str) -> None:
     inputs = drawn(row)
+    compact = level == "v1" and len(ISAS) > 1  # the level of old processors has no such kernels: it is kept small
     with isa(level):
-        assert not np.array_equal(result(row, inputs), result(row, inputs, winograd=0))
+        assert np.array_equal(result(row, inputs), result(row, inputs, winograd=0)) == compact
 
 
 @pytest.mark.parametrize("row", PLAIN)

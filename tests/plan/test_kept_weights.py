@@ -66,12 +66,12 @@ def eager(model, x=X):
     return model(x, training=False).numpy()
 
 
-def settle(model, x=X):
+def settle(model, x=X, keeps=True):
     """Predicts until weights are kept, and checks each prediction against eager calls, bit by bit."""
     expected = eager(model, x)
     for _ in range(PATIENCE):
         np.testing.assert_array_equal(model.predict_on_batch(x), expected)
-    assert kept_bytes(model) > 0
+    assert not keeps or kept_bytes(model) > 0
     return expected
 
 
@@ -106,9 +106,10 @@ def test_convolutions_keep_prepared_kernels_and_every_bit(isa, batch, side, chan
     _native.select_isa(isa)
     layer = gm.layers.Conv2D(filters, bias_initializer="random_normal", **arguments)
     model = gm.Sequential([gm.Input((side, side, channels)), layer])
-    settle(model, data(batch, side, side, channels))
+    keeps = isa != "v1" or len(ISAS) == 1  # the level of old processors reads kernels where they lie
+    settle(model, data(batch, side, side, channels), keeps)
     layer.kernel.assign(-layer.kernel)
-    settle(model, data(batch, side, side, channels))
+    settle(model, data(batch, side, side, channels), keeps)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
