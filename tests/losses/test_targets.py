@@ -143,6 +143,50 @@ BAD = [
         "2, ...",
         id="a missing class",
     ),
+    pytest.param(
+        "hinge", 1, COLUMN,
+        "hinge: target 2.0 at position 2 (and 3 more) is not between -1 and 1. Targets of this loss are -1 and 1, or 0 "
+        "and 1. For class numbers use multiclass_hinge.",
+        id="classes for a hinge",
+    ),
+    pytest.param(
+        "kl_divergence", 1, COLUMN,
+        "kl_divergence: target 2.0 at position 2 (and 3 more) is not between 0 and 1. Targets of this loss are "
+        "probabilities, which sum to 1 over the last axis.",
+        id="no probability",
+    ),
+    pytest.param(
+        "poisson", 1, COLUMN - 1,
+        "poisson: target -1.0 at position 0 is not at least 0. Targets of this loss are counts. For other numbers use "
+        "mean_squared_error.",
+        id="less than nothing",
+    ),
+    pytest.param(
+        "categorical_hinge", 3, CLASSES,
+        "categorical_hinge: the targets have shape (6,), one number for each example, but this loss wants one "
+        "probability for each of the 3 classes, shape (None, 3). For class numbers use multiclass_hinge, or convert "
+        "them: y = gm.utils.to_categorical(y, 3).",
+        id="class numbers for a hinge of rows",
+    ),
+    pytest.param(
+        "multiclass_hinge", 3, np.eye(3)[CLASSES],
+        "multiclass_hinge: the targets have shape (6, 3), which looks one-hot, but this loss wants one class number "
+        "for each example, shape (None,). For one-hot targets use categorical_hinge, or convert them: "
+        "y = y.argmax(axis=-1).",
+        id="rows for a hinge of class numbers",
+    ),
+    pytest.param(
+        "multiclass_hinge", 2, CLASSES,
+        "multiclass_hinge: target 2 at position 2 (and 1 more) is out of range. The model's last layer has 2 units, so "
+        "labels run from 0 to 1. Give it 3 units, or number the classes anew from 0.",
+        id="too many classes for a hinge",
+    ),
+    pytest.param(
+        "binary_focal_crossentropy", 1, COLUMN,
+        "binary_focal_crossentropy: target 2.0 at position 2 (and 3 more) is not between 0 and 1. Targets of this loss "
+        "are 0, 1 or a probability between them.",
+        id="classes for a focal loss",
+    ),
 ]  # fmt: skip
 
 
@@ -164,6 +208,12 @@ def test_fit_refuses_them_before_training(loss: object, units: int, y: np.ndarra
         ("categorical_crossentropy", 3, np.eye(3)[CLASSES]),
         ("categorical_crossentropy", 3, np.eye(3, dtype=int)[CLASSES]),
         ("binary_crossentropy", 1, CLASSES[:, None] > 0),
+        ("hinge", 1, CLASSES[:, None] > 0),
+        ("squared_hinge", 1, np.sign(CLASSES[:, None] - 0.5)),
+        ("multiclass_hinge", 3, CLASSES),
+        ("categorical_hinge", 3, np.eye(3)[CLASSES]),
+        ("kld", 3, np.eye(3)[CLASSES]),
+        ("poisson", 1, COLUMN),
     ],
 )
 def test_these_work(loss: str, units: int, y: np.ndarray) -> None:

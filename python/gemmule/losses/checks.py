@@ -114,7 +114,18 @@ def check_binary(name: str, y: np.ndarray) -> None:
     cure = "Targets of this loss are 0, 1 or a probability between them."
     if values.size and values.min() == -1 and values.max() == 1:
         cure += " For targets -1 and 1: y = (y + 1) / 2."
-    _refuse_labels(name, values, ~((values >= 0) & (values <= 1)), "is not between 0 and 1", cure)
+    check_range(name, y, 0, 1, cure)
+
+
+def check_range(name: str, y: np.ndarray, low: float, high: float, cure: str) -> None:
+    """Refuses arrays with values outside of a range, or NaN.
+
+    Raises:
+        ValueError: with the first bad target and what to do.
+    """
+    values = y.reshape(-1)
+    what = f"is not between {low} and {high}" if high < np.inf else f"is not at least {low}"
+    _refuse_labels(name, values, ~((values >= low) & (values <= high)), what, cure)
 
 
 def _refuse_labels(name: str, labels: np.ndarray, bad: np.ndarray, what: str, cure: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gemmule import ops
 from gemmule.errors import did_you_mean, not_yet, received
-from gemmule.losses.checks import Shape, check_same_shape, refuse_column_against_row
+from gemmule.losses.checks import Shape, check_range, check_same_shape, refuse_column_against_row
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_float, as_tensor
@@ -155,6 +155,7 @@ class SameShapeLoss(Loss):
     """
 
     function: Callable[..., Tensor]
+    allowed: tuple[float, float, str] | None = None  # the range of the targets, and what to say about others
 
     def __init__(
         self,
@@ -176,6 +177,8 @@ class SameShapeLoss(Loss):
 
     def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:  # noqa: D102
         self._check_shapes(y.shape, (None, *output_shape[1:]))
+        if self.allowed is not None:
+            check_range(self.name, y, *self.allowed)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | self._settings()

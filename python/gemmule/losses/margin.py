@@ -101,6 +101,7 @@ class Hinge(SameShapeLoss):
     """
 
     function = staticmethod(hinge)
+    allowed = (-1, 1, "Targets of this loss are -1 and 1, or 0 and 1. For class numbers use multiclass_hinge.")
 
 
 class SquaredHinge(SameShapeLoss):
@@ -112,6 +113,7 @@ class SquaredHinge(SameShapeLoss):
     """
 
     function = staticmethod(squared_hinge)
+    allowed = Hinge.allowed
 
 
 class CategoricalHinge(SameShapeLoss):

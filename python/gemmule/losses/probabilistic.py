@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gemmule import ops
 from gemmule.losses.loss import SameShapeLoss, float_pair
 from gemmule.tensor import Tensor
@@ -63,6 +65,7 @@ class KLDivergence(SameShapeLoss):
     """
 
     function = staticmethod(kl_divergence)
+    allowed = (0, 1, "Targets of this loss are probabilities, which sum to 1 over the last axis.")
 
 
 class Poisson(SameShapeLoss):
@@ -76,3 +79,4 @@ class Poisson(SameShapeLoss):
     """
 
     function = staticmethod(poisson)
+    allowed = (0, np.inf, "Targets of this loss are counts. For other numbers use mean_squared_error.")
