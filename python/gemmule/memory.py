@@ -37,26 +37,27 @@ _roots: dict[int, _Root] = {}
 _last_mark = object()  # of any of them
 
 
-def aligned(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32") -> np.ndarray:
-    """A zeroed array that starts on a cache line and has one spare line behind its end."""
+def aligned(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32", zeroed: bool = True) -> np.ndarray:
+    """An array that starts on a cache line and has one spare line behind its end; its values are 0 or anything."""
     dtype = np.dtype(dtype)
     nbytes = require(shape, dtype)
-    block = np.zeros(nbytes + 2 * ALIGNMENT, np.uint8)
+    block = (np.zeros if zeroed else np.empty)(nbytes + 2 * ALIGNMENT, np.uint8)
     start = -block.ctypes.data % ALIGNMENT
     return block[start : start + nbytes].view(dtype).reshape(tuple(shape))
 
 
-def persistent(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32") -> np.ndarray:
-    """A zeroed, aligned array that keeps its address between steps.
+def persistent(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32", zeroed: bool = True) -> np.ndarray:
+    """An aligned array that keeps its address between steps.
 
     Args:
         shape: dimensions of the array.
         dtype: its element type.
+        zeroed: whether it begins with zeros; else with anything, and its memory is not touched.
 
     Returns:
         The array. It and its views are recognised by `is_persistent`.
     """
-    array = aligned(shape, dtype)
+    array = aligned(shape, dtype, zeroed)
     owner = root(array)
     found = _roots[id(owner)] = _Root(owner, _forget)
     found.key, found.mark = id(owner), object()

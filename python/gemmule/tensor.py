@@ -152,8 +152,8 @@ class Variable(Tensor):
     """A tensor that can be changed in place and trained.
 
     Args:
-        initializer: values, or a function of `(shape, dtype)` that gives them; `None` for zeros that take no memory
-            before something is written to them.
+        initializer: values, or a function of `(shape, dtype)` that gives them; `None` for any, in memory
+            that is not touched, because they will be read from a file.
         shape: dimensions; needed when `initializer` is `None` or a function.
         dtype: element type; by default `gm.config.floatx()` for functions and Python floats, else that of the values.
         trainable: whether tapes and optimizers see it.
@@ -179,7 +179,7 @@ class Variable(Tensor):
         name: str | None = None,
     ) -> None:
         if initializer is None and shape is not None and dtype is not None:
-            super().__init__(persistent(shape, dtype))
+            super().__init__(persistent(shape, dtype, zeroed=False))
         else:
             values = _initial_values(initializer, shape, dtype)
             super().__init__(persistent(values.shape, values.dtype))

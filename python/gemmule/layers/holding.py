@@ -52,7 +52,7 @@ def blank_weights(nbytes: int) -> Iterator[None]:
 def _take_blank(left: int, shape: tuple[int, ...], dtype: str) -> None:
     calls.blank = left - math.prod(shape) * np.dtype(dtype).itemsize
     if calls.blank < 0:
-        raise ValueError(f"the configuration asks for more weights than the file holds.{received(shape=shape)}")
+        raise ValueError(f"the configuration asks for far more weights than the file holds.{received(shape=shape)}")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from gemmule.saving.weights import STATE, check_format, check_names, fill
 
 FORMAT = "gemmule.model.1"
 ARCHITECTURE, COMPILED, TRAINING = "gemmule.architecture", "gemmule.compile", "gemmule.training"
+SLACK = 1 << 24  # bytes: what is missing is said by name, if it is not too much
 STATES = ("weights", "optimizer", "full")
 
 
@@ -121,9 +122,11 @@ def _explained(reader: Reader, what: str, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except Exception as error:
+        if str(error).startswith("Cannot read"):  # it names the file already
+            raise
         known = isinstance(error, (ValueError, NotImplementedError))
         text = str(error) if known else f"{type(error).__name__}: {str(error)[:300]}"
-        raise ValueError(f"Cannot load {reader.path!r}: {what} makes no model here: {text}") from error
+        raise ValueError(f"Cannot load {reader.path!r}: {what} cannot be had here: {text}") from error
 
 
 def _parsed(reader: Reader, key: str) -> Any:
@@ -133,7 +136,7 @@ def _parsed(reader: Reader, key: str) -> Any:
 def _made(reader: Reader) -> Model:
     found = _parsed(reader, ARCHITECTURE)
     nbytes = sum(entry.end - entry.begin for name, entry in reader.entries.items() if not name.startswith(STATE))
-    with blank_weights(nbytes):
+    with blank_weights(2 * nbytes + SLACK):
         model = deserialize(found["model"])
         if not isinstance(model, Model):
             raise ValueError(f"a {type(model).__name__} is no model.")
@@ -176,6 +179,6 @@ def restore_in_place(model: Model, filepath: str | os.PathLike[str]) -> None:
         names = check_names(weights, reader, False, model._label())
         for name in reader.entries:
             reader.verify(name)
-        restore_training(model, reader)
+        _explained(reader, "the state of its training", lambda: restore_training(model, reader))
         for name in names:
             fill(weights[name], reader, name)

@@ -99,7 +99,13 @@ class Progress:
         Raises:
             ValueError: if data, batch size or callbacks are not those of the run.
         """
-        state, arrays = interrupted
+        try:
+            return self._restore(*interrupted)
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            kind = type(error).__name__
+            raise ValueError(f"The interrupted run in the file is damaged: {kind}: {str(error)[:200]}.") from error
+
+    def _restore(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[str, list[int]]:
         self._check(state["settings"])
         partners = self._partners(state["callbacks"])
         self.epoch, self.logs = int(state["epoch"]), dict(state["logs"])
