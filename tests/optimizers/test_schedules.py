@@ -66,7 +66,8 @@ def trained(rate: object, momentum: object, eagerly: bool) -> list[np.ndarray]:
     gm.utils.clear_session()
     gm.utils.set_random_seed(1)
     model = gm.Sequential([gm.Input((4,)), gm.layers.Dense(8, activation="tanh"), gm.layers.Dense(1)])
-    model.compile(optimizer=gm.optimizers.SGD(rate, momentum=momentum), loss="mse", run_eagerly=eagerly)
+    optimizer = gm.optimizers.SGD(rate, momentum=momentum)
+    model.compile(optimizer=optimizer, loss="mse", loss_weights=0.05, run_eagerly=eagerly)  # high rates, too, converge
     if not eagerly:
         model.jit_compile = True  # an error, should a schedule not be recordable
     model.fit(X, Y, batch_size=4, epochs=2, verbose=0)
@@ -79,6 +80,7 @@ def test_replayed_steps_follow_to_the_last_bit(row: Row) -> None:
     eager, replayed = (trained(make(row), cycle.momentum(), eagerly) for eagerly in (True, False))
     for one, two in zip(eager, replayed):
         np.testing.assert_array_equal(one, two)
+        assert np.abs(two).max() < 10
     constant = trained(0.05, 0.0, False)
     assert not np.array_equal(constant[0], replayed[0])
 
