@@ -238,11 +238,15 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         >>> gm.ops.diagonal([[1, 2], [3, 4]]).numpy()
         array([1, 4], dtype=int32)
     """
-    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    x = as_tensor(x)
+    first, second = (normalize_axis("diagonal", axis, x.ndim) for axis in (axis1, axis2))
+    if first == second:
+        raise ValueError(f"{at('diagonal')}: a matrix has two axes.{received(axis1=axis1, axis2=axis2)}")
+    x = moveaxis(x, (first, second), (-2, -1))
     *lead, rows, columns = x.shape
     count = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    first = offset if offset >= 0 else -offset * columns
-    key = slice(first, first + (count - 1) * (columns + 1) + 1, columns + 1) if count else slice(0, 0)
+    begin = offset if offset >= 0 else -offset * columns
+    key = slice(begin, begin + (count - 1) * (columns + 1) + 1, columns + 1) if count else slice(0, 0)
     return getitem(reshape(x, (*lead, rows * columns)), (..., key))
 
 

@@ -58,7 +58,7 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
 
 def _parse(subscripts: str, tensors: Sequence[Tensor]) -> tuple[list[Labels], Labels]:
     """Labels of the axes of each operand and of the result."""
-    text = subscripts.replace(" ", "") if isinstance(subscripts, str) else ""
+    text = subscripts.replace(" ", "") if isinstance(subscripts, str) else "?"
     left, arrow, right = text.partition("->")
     names = left.split(",")
     plain = [name.replace("...", "") for name in (*names, right)]

@@ -88,7 +88,7 @@ def hstack(xs: Sequence[Any]) -> Tensor:
 
 
 def _listed(name: str, xs: Sequence[Any]) -> list[Tensor]:
-    if isinstance(xs, np.ndarray) and xs.ndim:
+    if isinstance(xs, (np.ndarray, Tensor)) and xs.ndim:
         xs = list(xs)
     if not isinstance(xs, (list, tuple)) or not xs:
         raise ValueError(f"{at(name)}: needs a list of at least one tensor.{received(xs=xs)}")
@@ -147,7 +147,13 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
                 "gm.ops.array_split cuts it into nearly equal ones."
             )
         return array_split(x, indices_or_sections, axis)
-    places = [int(i) for i in np.asarray(indices_or_sections)]
+    cuts = np.asarray(indices_or_sections)
+    if cuts.ndim != 1 or (cuts.dtype.kind not in "iu" and cuts.size):
+        raise ValueError(
+            f"{at('split')}: give a number of parts, or a list of integers to cut at."
+            f"{received(indices_or_sections=indices_or_sections)}"
+        )
+    places = [int(i) for i in cuts]
     starts = [0, *places]
     return [getitem(x, (slice(None),) * axis + (slice(a, b),)) for a, b in zip(starts, [*places, None])]
 

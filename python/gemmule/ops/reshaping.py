@@ -233,6 +233,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     pairs = _pad_pairs(pad_width, x)
     if mode != "constant":
         for axis, (n, pair) in enumerate(zip(x.shape, pairs)):
+            if any(pair) and not n:
+                raise ValueError(f"{where('pad')}: an axis without entries has no edge.{received(x=x, mode=mode)}")
             if any(pair):
                 x = OPS["take"](x, np.pad(np.arange(n), pair, mode), axis)  # type: ignore[call-overload]
         return x

@@ -330,7 +330,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
             f"there are no sparse tensors.{received(x=numbers, weights=weight, sparse=sparse)}"
         )
     count = builtins.max(int(values.max(initial=-1)) + 1, minlength)
-    rows = values.reshape(-1, values.shape[-1])
+    rows = values.reshape(prod(values.shape[:-1]), values.shape[-1])
     places = rows + count * np.arange(len(rows))[:, None]
     weight = as_tensor(np.ones(values.shape, np.int32)) if weight is None else weight
     total = _added(reshape(weight, (weight.size,)), as_tensor(places.ravel()), count * len(rows))

@@ -160,6 +160,8 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     x = as_float(x)
     axes = normalize_axes("logsumexp", axis, x.ndim)
+    if 0 in [x.shape[i] for i in axes]:
+        raise ValueError(f"{at('logsumexp')}: there is no logarithm of a sum of nothing.{received(x=x, axis=axis)}")
     largest = stop_gradient(max(x, axes, keepdims=True))
     shift = where(equal(subtract(largest, largest), 0), largest, 0.0)  # infinities stay where they are
     y = add(log(sum(exp(subtract(x, shift)), axes, keepdims=True)), shift)
