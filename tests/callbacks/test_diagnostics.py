@@ -205,6 +205,27 @@ def test_an_interrupted_run_is_taken_up(tmp_path, cut: int) -> None:
     assert rest.warnings == whole.warnings
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_a_run_interrupted_at_the_beginning_of_a_look(tmp_path, first: bool) -> None:
+    class Save(Periodic):
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.batches + batch == 4:
+                self.model.save(tmp_path / "run.gemmule", state="full")
+
+    def callbacks(diagnostics) -> list:
+        return [Save(1), diagnostics] if first else [diagnostics, Save(1)]
+
+    options = {"epochs": 3, "batch_size": 12, "verbose": 0}
+    model, rest = make(), Diagnostics(every=2)
+    model.fit(X, Y, callbacks=callbacks(Diagnostics(every=2)), **options)
+    loaded = gm.models.load_model(tmp_path / "run.gemmule")
+    loaded.fit(X, Y, callbacks=callbacks(rest), resume=True, **options)
+    for one, other in zip(model.get_weights(), loaded.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    assert rest.steps == [0, 2, 6, 8, 10, 12, 14, 16]  # 4 is left out
+    assert len(rest.history["a"]["update_ratio"]) == 8
+
+
 def test_samples() -> None:
     columns = np.tile(np.arange(64.0), 1000).reshape(1000, 64)
     sample = sample_of(columns)

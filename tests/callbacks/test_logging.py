@@ -53,6 +53,27 @@ def test_csv_goes_on(tmp_path) -> None:
     assert rows(path)[1][3:] == ["NA", "NA"]
 
 
+def test_logs_of_a_run_that_is_taken_up(tmp_path) -> None:
+    class Save(gm.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.save(tmp_path / "run.gemmule", state="full")
+                raise KeyboardInterrupt
+
+    def callbacks(append: bool, save) -> list:
+        board = TensorBoard(tmp_path / "logs", update_freq=2)
+        return [CSVLogger(tmp_path / "log.csv", append=append), board, save]
+
+    with pytest.raises(KeyboardInterrupt):
+        make().fit(X, Y, epochs=4, batch_size=20, verbose=0, callbacks=callbacks(False, Save()))
+    model, silent = gm.models.load_model(tmp_path / "run.gemmule"), Save()
+    silent.on_epoch_begin = lambda epoch, logs=None: None
+    model.fit(X, Y, epochs=4, batch_size=20, verbose=0, resume=True, callbacks=callbacks(True, silent))
+    assert [line[0] for line in rows(tmp_path / "log.csv")] == ["epoch", "0", "1", "2", "3"]
+    steps = [event.step for event in read(tmp_path / "logs" / "train").Scalars("batch_loss")]
+    assert steps == list(range(0, 20, 2))
+
+
 def test_csv_of_lists(tmp_path) -> None:
     logger = CSVLogger(tmp_path / "log.csv")
     logger.on_train_begin()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,14 @@ def test_training_ends_at_nan(capsys, eager: bool) -> None:
     assert "became NaN or infinite at epoch" in printed
     assert printed.endswith("Training ends here.\n")
     assert not CallbackList([TerminateOnNaN()]).needs_batches
+
+
+def test_the_bar_shows_where_training_ended(capsys) -> None:
+    make(gm.optimizers.SGD(1e12)).fit(X, Y, batch_size=10, verbose=2, callbacks=[TerminateOnNaN()])
+    told, line = capsys.readouterr().out.splitlines()
+    batch = int(re.search(r"batch (\d) of 6", told)[1])
+    assert batch > 1
+    assert line.startswith(f"Epoch 1/1 - {batch - 1}/6 - ")
 
 
 def test_nan_raises_when_asked_to_or_nobody_asks() -> None:

@@ -80,6 +80,7 @@ class Diagnostics(Periodic):
         self._broken: Counter[tuple[str, str]] = Counter()  # looks in a row, by layer and rule
         self._said: set[tuple[str, str]] = set()
         self._updates = 0
+        self._looking = False  # whether the beginning of the batch was seen
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         super().on_train_begin(logs)
@@ -127,7 +128,10 @@ class Diagnostics(Periodic):
         if not self.is_due(batch):
             return
         model = self.model
-        x, _, _ = unpack_x_y_sample_weight(model._runner.peek())
+        data = model._runner.peek()
+        if data is None:  # a run that was interrupted right here is taken up: leave this one out
+            return
+        x, _, _ = unpack_x_y_sample_weight(data)
         outputs: dict[int, int] = {}
 
         def see(layer: Any, result: Any) -> None:
@@ -144,10 +148,12 @@ class Diagnostics(Periodic):
             watched.outputs = watched.outputs if number in outputs else None
             watched.see_weights()
         self._updates = int(model.optimizer.iterations)
+        self._looking = True
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: D102
-        if not self.is_due(batch):
+        if not self._looking:
             return
+        self._looking = False
         self.steps.append(self.batches + batch)
         updated = int(self.model.optimizer.iterations) != self._updates
         graded = self.model._compiled.fills_gradients

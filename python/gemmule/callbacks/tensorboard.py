@@ -84,6 +84,9 @@ class TensorBoard(Periodic):
             self._file(run).add(step, [event_file.scalar(name, value) for name, value in numbers.items()])
             self._file(run).flush()
 
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {"batches": self.batches}
+
     def _steps(self) -> int:
         return int(self.model.optimizer.iterations)
 

@@ -190,6 +190,7 @@ class _Fit:
         except NonFiniteError as error:
             if not self.hooks.on_non_finite(error):
                 raise
+            self.hooks.progress(progress.batch, self.compiled.results)
             self.model.stop_training = True
 
     def _validate(self) -> dict[str, float]:

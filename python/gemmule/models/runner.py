@@ -148,7 +148,7 @@ class EpochRunner:
                 self._next = feed, rows, done * batch_size
                 if not begun:
                     hooks.batch_begin(done)
-                begun = False
+                self._next, begun = None, False
             elif hooks is not None:
                 count = min(count, hooks.next_batch(done) - done)
             cursor[0] = done * batch_size  # a callback may have evaluated other data in between
@@ -162,20 +162,16 @@ class EpochRunner:
                 break
         return done
 
-    def peek(self) -> tuple[Any, ...]:
-        """The batch that is about to be run, for hooks that are called before it.
+    def peek(self) -> tuple[Any, ...] | None:
+        """The batch that is about to be run, for hooks that are called before it; `None` outside of such hooks.
 
         Returns:
             `(x, y)` or `(x, y, sample_weight)`, as `train_step` gets them.
-
-        Raises:
-            RuntimeError: outside of such hooks.
         """
         if self._next is None:
-            raise RuntimeError("There is no next batch: peek() is for hooks that are called before a batch.")
+            return None
         feed, rows, first = self._next
-        cursor = np.array([first], np.int64)
-        return feed.layout.batch(feed.arrays, cursor, rows)
+        return feed.layout.batch(feed.arrays, np.array([first], np.int64), rows)
 
     def _let_go(self, feed: Feed) -> None:
         """Plans outlive a fit; the data they read must not."""
