@@ -494,6 +494,14 @@ def test_old_names_that_work():
     np.testing.assert_allclose(keras.utils.normalize(X[:4], axis=1, order=1), X[:4] / np.abs(X[:4]).sum(1)[:, None])
 
 
+def test_alpha_of_leaky_relu():
+    with pytest.warns(keras.errors.GemmuleWarning, match=exactly("LeakyReLU: alpha is called negative_slope now.")):
+        layer = keras.layers.LeakyReLU(alpha=0.2)
+    assert layer.negative_slope == 0.2
+    with pytest.raises(TypeError, match="LeakyReLU has no argument 'slope'"):
+        keras.layers.LeakyReLU(slope=0.2)
+
+
 OLD = [
     (lambda: keras.optimizers.Adam(lr=0.1), ValueError,
      "Adam: the argument is called learning_rate: Adam(learning_rate=0.1)."),
@@ -505,8 +513,6 @@ OLD = [
      "The attribute is called learning_rate: optimizer.learning_rate = 0.2."),
     (lambda: keras.optimizers.legacy.Adam(), AttributeError,
      "module 'gemmule.optimizers' has no attribute 'legacy'. The optimizers are in gm.optimizers itself."),
-    (lambda: keras.layers.LeakyReLU(alpha=0.2), TypeError,
-     "LeakyReLU has no argument 'alpha' any more. Use negative_slope."),
     (lambda: Dense(1, batch_input_shape=(None, 8)), TypeError,
      "Dense has no argument 'batch_input_shape' any more. Use input_shape, the shape of one example."),
     (lambda: keras.Model(input=keras.Input((8,))), TypeError,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
 from gemmule import activations, ops, regularizers
-from gemmule.errors import received
+from gemmule.errors import GemmuleWarning, received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import Shape
 from gemmule.scope import where
@@ -109,9 +110,10 @@ class LeakyReLU(_Elementwise):
     Source: Maas, Hannun and Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
     """
 
-    _old_arguments: Mapping[str, str] = {**_Elementwise._old_arguments, "alpha": "negative_slope"}
-
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:  # as in Keras 3
+            warnings.warn("LeakyReLU: alpha is called negative_slope now.", GemmuleWarning, stacklevel=2)
+            negative_slope = kwargs.pop("alpha")
         super().__init__(**kwargs)
         self.negative_slope = self._number("negative_slope", negative_slope)
 
