@@ -12,6 +12,7 @@ import pytest
 
 import gemmule as gm
 from gemmule import layers
+from tests.optimizers.specs import ROWS as OPTIMIZERS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(44, 4, 4, 1)).astype(np.float32)
@@ -185,6 +186,118 @@ def check(path: Path, point: tuple[Any, str, int, int, int]) -> None:
 @pytest.mark.parametrize("point", POINTS[:25], ids=lambda p: f"{p[0].__name__}-{p[1]}-{p[2]}-{p[3]}-{p[4]}")
 def test_a_resumed_run_has_the_bits_of_an_uninterrupted_one(tmp_path, point):
     check(tmp_path / "m.gemmule", point)
+
+
+@pytest.mark.parametrize("optimizer", [row for row in OPTIMIZERS if row.optimizer != "LBFGS"], ids=lambda row: row.id)
+def test_every_optimizer_goes_on(tmp_path, optimizer):
+    def make():
+        model = gm.Sequential([gm.Input((4, 4, 1)), layers.Flatten(), layers.Dense(5, "tanh"), layers.Dense(3)])
+        loss = gm.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(getattr(gm.optimizers, optimizer.optimizer)(**optimizer.kwargs), loss)
+        return model
+
+    gm.utils.set_random_seed(3)
+    whole = make()
+    expected = result(whole, run(whole, [Cut(None)]), [])
+    gm.utils.set_random_seed(3)
+    with pytest.raises(InterruptedForTestError):
+        run(make(), [Cut(tmp_path / "m", "on_train_batch_end", 1, 2)])
+    model = gm.models.load_model(tmp_path / "m")
+    assert result(model, run(model, [Cut(None)], resume=True), []) == expected
+
+
+@gm.saving.register_keras_serializable("tests")
+class OwnStep(gm.Model):
+    """A step, a metric and a loss weight of its own."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.dense = [layers.Flatten(), layers.Dense(units, "relu"), layers.Dropout(0.3), layers.Dense(3)]
+        self.norm = gm.metrics.Mean(name="norm")
+
+    def call(self, inputs, training=False):
+        for layer in self.dense:
+            inputs = layer(inputs, training=training) if isinstance(layer, layers.Dropout) else layer(inputs)
+        return inputs
+
+    def train_step(self, data):
+        x, y = data
+        with gm.GradientTape() as tape:
+            prediction = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=prediction)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        self.norm.update_state(gm.ops.sum(prediction * prediction))
+        return {"norm": self.norm.result(), "own": loss * 2.0}
+
+
+def test_a_model_with_a_step_of_its_own_goes_on(tmp_path):
+    def make():
+        gm.utils.set_random_seed(5)
+        model = OwnStep(6)
+        loss = gm.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss, metrics=["accuracy"])
+        return model
+
+    whole = make()
+    expected = result(whole, run(whole, [Cut(None)]), [])
+    assert {"norm", "own", "val_loss"} <= set(whole.history.history)
+    for hook, epoch, batch in (("on_train_batch_end", 0, 0), ("on_train_batch_end", 2, 4), ("on_epoch_end", 1, 0)):
+        with pytest.raises(InterruptedForTestError):
+            run(make(), [Cut(tmp_path / "m", hook, epoch, batch)])
+        model = gm.models.load_model(tmp_path / "m")
+        assert result(model, run(model, [Cut(None)], resume=True), []) == expected
+
+
+def test_what_resume_needs(tmp_path):
+    path = tmp_path / "m"
+    with pytest.raises(ValueError, match="this model carries none"):
+        run(scheduled(), [], resume=True)
+    with pytest.raises(InterruptedForTestError):
+        run(steered(), [*companions(steered), Cut(path, "on_train_batch_end", 1, 2)])
+    model = gm.models.load_model(path)
+    with pytest.raises(
+        ValueError, match=r"The run had callbacks that fit.* needs, too: EarlyStopping, ReduceLROnPlateau"
+    ):
+        run(model, [Cut(None)], resume=True)
+    model = gm.models.load_model(path)
+    with pytest.raises(ValueError, match=r"examples was 44 and is 40.*batch_size was 8 and is 5"):
+        model.fit(X[:40], Y[:40], batch_size=5, verbose=0, resume=True)
+    model = gm.models.load_model(path)
+    again = tmp_path / "again"
+    model.save(again, state="full")  # carries the run on
+    model.fit(X, Y, verbose=0)  # another training: the run is forgotten
+    with pytest.raises(ValueError, match="this model carries none"):
+        run(model, [], resume=True)
+    history = run(gm.models.load_model(again), [*companions(steered), Cut(None)], resume=True)
+    assert history.epoch[:2] == [0, 1]
+
+
+def test_ctrl_c_between_batches_can_be_saved(tmp_path):
+    """Without batch hooks the place is known, too."""
+
+    def make():
+        gm.utils.set_random_seed(5)
+        return scheduled()
+
+    whole = make()
+    expected = result(whole, run(whole, []), [])
+    model = make()
+    original = model._runner._step
+    calls = []
+
+    def step(*arguments):
+        calls.append(arguments)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    model._runner._step = step
+    with pytest.raises(KeyboardInterrupt):
+        run(model, [])
+    model.save(tmp_path / "m", state="full")
+    other = gm.models.load_model(tmp_path / "m")
+    assert result(other, run(other, [], resume=True), []) == expected
 
 
 @pytest.mark.slow
