@@ -39,8 +39,8 @@ class Diagnostics(Periodic):
       three looks. `saturated`: the share of outputs of sigmoid, tanh and the like where the slope is less than 5 % of
       the largest one.
 
-    Of arrays with more than 2048 elements about as many are measured, evenly spaced, which makes deviations right to
-    two per cent; only dead units are looked for everywhere. What was not measured is NaN, or `None` for a histogram.
+    Of arrays with more than 1024 elements about as many are measured, evenly spaced, which makes deviations right to a
+    few per cent; only dead units are looked for everywhere. What was not measured is NaN, or `None` for a histogram.
 
     A look runs the batch forward once more, by itself; random counters and moving statistics are put back, so training
     takes the same course, to the last bit, with or without. Batches in between are not touched.
