@@ -159,12 +159,14 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
 
 
 @op
-def isin(x1: Any, x2: Any) -> Tensor:
+def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether an element occurs in another tensor.
 
     Args:
         x1: a tensor, array, number or list.
         x2: what to look for; every element is compared with every other, so it should be short.
+        assume_unique: makes no difference.
+        invert: whether to ask for those that do not occur.
 
     Returns:
         A boolean tensor of the shape of `x1`.
@@ -174,7 +176,8 @@ def isin(x1: Any, x2: Any) -> Tensor:
         array([False, False,  True])
     """
     a, b = as_tensors(x1, x2)
-    return any(equal(expand_dims(a, -1), reshape(b, (b.size,))), axis=-1)
+    found = any(equal(expand_dims(a, -1), reshape(b, (b.size,))), axis=-1)
+    return logical_not(found) if invert else found
 
 
 @op

@@ -13,10 +13,10 @@ import numpy as np
 
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
-from gemmule.config import floatx
+from gemmule.config import floatx, standardize_dtype
 from gemmule.errors import received
 from gemmule.ops.arrays import Stage, cast_array, compute, constant, reduce_stages
-from gemmule.ops.registry import op
+from gemmule.ops.registry import OPS, op
 from gemmule.ops.shapes import as_tensor, normalize_axes, normalize_axis
 from gemmule.scope import where
 from gemmule.tensor import Tensor
@@ -70,13 +70,14 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @op
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
     """Largest element over axes. NaN wins; the gradient is shared equally among equal largest elements.
 
     Args:
         x: a tensor, array or list.
         axis: one axis, several, or `None` for all.
         keepdims: whether reduced axes stay, with length one.
+        initial: a number that is compared, too; with it there may be no elements.
 
     Returns:
         A tensor of the type of `x`.
@@ -88,17 +89,18 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> float(gm.ops.max([1.0, 3.0, 2.0]))
         3.0
     """
-    return _extremum("max", x, axis, keepdims)
+    return _extremum("max", x, axis, keepdims, initial)
 
 
 @op
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
     """Smallest element over axes. NaN wins; the gradient is shared equally among equal smallest elements.
 
     Args:
         x: a tensor, array or list.
         axis: one axis, several, or `None` for all.
         keepdims: whether reduced axes stay, with length one.
+        initial: a number that is compared, too; with it there may be no elements.
 
     Returns:
         A tensor of the type of `x`.
@@ -110,17 +112,18 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> float(gm.ops.min([1.0, 3.0, 2.0]))
         1.0
     """
-    return _extremum("min", x, axis, keepdims)
+    return _extremum("min", x, axis, keepdims, initial)
 
 
 @op
-def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """Product of the elements over axes. Its gradient is right where elements are zero, too.
 
     Args:
         x: a tensor, array or list.
         axis: one axis, several, or `None` for all.
         keepdims: whether reduced axes stay, with length one.
+        dtype: type to compute in; that of `x` by default.
 
     Returns:
         A tensor of the type of `x` (int32 for booleans and uint8). The product of nothing is 1; integer products are
@@ -133,7 +136,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> float(gm.ops.prod([2.0, 3.0, 4.0]))
         24.0
     """
-    x = _summable(as_tensor(x))
+    x = _summable(as_tensor(as_tensor(x), None if dtype is None else standardize_dtype(dtype)))
     if x.dtype.kind != "f":
         return as_tensor(prod(as_tensor(x, "float64"), axis, keepdims), x.dtype)
     return _fold("prod", x, axis, keepdims, _prod_backward)
@@ -276,8 +279,13 @@ def _linear_fold(name: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     return _fold(name, x, axis, keepdims, back)
 
 
-def _extremum(name: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
+def _extremum(name: str, x: Any, axis: Axis, keepdims: bool, initial: float | None = None) -> Tensor:
     x = _summable(as_tensor(x))
+    if initial is not None:
+        axes = normalize_axes(name, axis, x.ndim)
+        if 0 in [x.shape[i] for i in axes]:
+            return OPS["full"](_reduced_shape(x.shape, axes, keepdims), initial, x.dtype)
+        return OPS[f"{name}imum"](_extremum(name, x, axis, keepdims), initial)
     _refuse_nothing(name, x, normalize_axes(name, axis, x.ndim))
 
     def back(stages: list[Stage], dy: np.ndarray, dx: np.ndarray) -> None:
