@@ -18,7 +18,9 @@ def resident_bytes():
         return int(file.read().split()[1]) * resource.getpagesize()
 before = resident_bytes()
 {train}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+with open("/proc/self/status") as file:  # ru_maxrss would begin with the size of the process that started this one
+    peak = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+print(peak - before)
 """
 GEMMULE = MEMORY.format(
     build="from bench.peers import gemmule_networks as peer",
