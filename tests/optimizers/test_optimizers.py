@@ -388,3 +388,16 @@ def test_signatures_are_those_of_keras(name: str) -> None:
     parameters = inspect.signature(getattr(gm.optimizers, name)).parameters.values()
     found = [(p.name, p.default) for p in parameters if p.kind is not p.VAR_KEYWORD]
     assert found == SIGNATURES[name]
+
+
+def test_what_was_updated_before_variables_moved_is_let_go() -> None:
+    optimizer = gm.optimizers.Adam(0.1)
+    w = Variable(np.ones(4, np.float32))
+    for _ in range(3):
+        optimizer.apply_gradients([(np.ones(4, np.float32), w)])
+        pack([Variable(np.ones(2, np.float32))])  # others move: addresses have to be looked up again
+    assert len(optimizer._rules._rows) == 1
+    pack([w])
+    optimizer.apply_gradients([(np.ones(4, np.float32), w)])
+    assert len(optimizer._rules._rows) == 1
+    np.testing.assert_allclose(w.numpy(), 0.6, rtol=1e-5)

@@ -107,7 +107,6 @@ class Optimizer(Watched):
 
     Raises:
         ValueError: for hyper-parameters that make no sense.
-        NotImplementedError: for what is not supported.
 
     Source: decoupled weight decay: Loshchilov and Hutter, 2019; averages: Polyak and Juditsky, 1992; clipping by norm:
     Pascanu, Mikolov and Bengio, 2013.
@@ -302,7 +301,7 @@ class Optimizer(Watched):
                 array[...] = values
             self._states[id(variable)] = variable, mine
         self._runs[id(run)] = run, whole
-        self._known_targets.clear()  # their slots are elsewhere now
+        self._forget_targets()  # their slots are elsewhere now
 
     def slots_of(self, variable: Variable) -> dict[str, np.ndarray]:
         """The state kept for a variable, by the names of slots, `"average"` and `"accumulated_gradient"`; flat."""
@@ -369,10 +368,17 @@ class Optimizer(Watched):
     def _targets_of_variables(self, variables: Sequence[Variable]) -> Targets:
         key = (generation(), *[id(variable) for variable in variables])
         if key not in self._known_targets:
+            if any(other[0] != key[0] for other in self._known_targets):
+                self._forget_targets()  # variables have moved since
             self.build(variables)
             parts = [Part(v.array.reshape(-1), *self._states[id(v)][1], (v,)) for v in variables]
             self._known_targets[key] = self._targets(parts, [(i, slice(None)) for i in range(len(parts))], variables)
         return self._known_targets[key]
+
+    def _forget_targets(self) -> None:
+        for targets in self._known_targets.values():
+            self._rules.forget(targets.rows)
+        self._known_targets.clear()
 
     def _targets(self, parts: list[Part], where: list[tuple[int, slice]], variables: Sequence[Variable]) -> Targets:
         constrained = [v for v in variables if v.constraint is not None and not isinstance(v.constraint, NonNeg)]

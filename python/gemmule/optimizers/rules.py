@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +113,8 @@ class Rules:
         self._undecayed: dict[int, Variable] = {}
         self._undecayed_patterns: list[str] = []
         self._multipliers: dict[str, float] = {}
-        self._rows: list[tuple[Part, np.ndarray]] = []
+        self._rows: list[tuple[tuple[Part, ...], np.ndarray]] = []
+        self._made = False  # whether there ever were rows
         for name, value in settings.items():
             setattr(self, name, value)
         given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if self.values[name] is not None]
@@ -131,7 +133,7 @@ class Rules:
         Raises:
             RuntimeError: if there are rows.
         """
-        if self._rows:
+        if self._made:
             raise RuntimeError(
                 f"{self.owner}: {what} after training began. Make the optimizer with it, and compile again."
             )
@@ -186,15 +188,20 @@ class Rules:
     def rows(self, parts: Sequence[Part]) -> np.ndarray:
         """A row for each part, kept up to date with the settings."""
         rows = persistent((len(parts), COLUMNS), "float64")
-        self._rows += list(zip(parts, rows))
+        self._made = True
+        self._rows.append((tuple(parts), rows))
         self.write()
         return rows
+
+    def forget(self, rows: np.ndarray) -> None:
+        """Lets go of what `rows` returned, and of the parameters and slots behind it."""
+        self._rows = [pair for pair in self._rows if pair[1] is not rows]
 
     def write(self) -> None:
         """Brings rows and limits up to date."""
         norm = self.clipnorm if self.clipnorm is not None else self.global_clipnorm
         self.limits[:] = self.share, math.inf if norm is None else norm
-        for part, row in self._rows:
+        for part, row in chain.from_iterable(zip(parts, rows, strict=True) for parts, rows in self._rows):
             variable = part.variables[0]
             row[SCALE] = self.share
             row[LIMIT] = math.inf if self.clipvalue is None else self.clipvalue
