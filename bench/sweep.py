@@ -22,23 +22,25 @@ from bench.worker import SETTLE_SECONDS, Worker
 
 LIBRARIES = ("gemmule", "torch", "torch-channels-last")
 ROUND_SECONDS = 0.004
+CALIBRATION_CALLS = 6
 FAMILIES = tuple(shapes.PASSES)
 
 
 def measure(workers: list[Worker], case: str, options: dict[str, Any], rounds: int) -> dict[str, list[float]]:
     """Seconds of each round by library."""
+    settle = SETTLE_SECONDS if options["threads"] > 1 else 0.0
     steps = {}
     for worker in workers:
         answer = worker.ask(do="prepare", case=f"shape/{case}", options=options, warmup=1)
         if "ok" in answer:
-            answer = worker.ask(do="run", case=f"shape/{case}", steps=2, calls=0, settle=0.0)
-            steps[worker] = max(1, min(2000, int(ROUND_SECONDS / max(answer["seconds"][0], 1e-9))))
+            # The quickest of several: a thread that has to be woken first would make a round of one single step.
+            answer = worker.ask(do="run", case=f"shape/{case}", steps=1, calls=CALIBRATION_CALLS, settle=settle)
+            steps[worker] = max(1, min(2000, int(ROUND_SECONDS / max(min(answer["seconds"]), 1e-9))))
         elif "error" in answer:
             print(f"  {worker.library} {case} {options}: {answer['error']}", flush=True)
     seconds: dict[str, list[float]] = {}
     for turn in range(rounds):
         for worker in list(steps) if turn % 2 == 0 else list(steps)[::-1]:
-            settle = SETTLE_SECONDS if options["threads"] > 1 else 0.0
             answer = worker.ask(do="run", case=f"shape/{case}", steps=steps[worker], calls=0, settle=settle)
             seconds.setdefault(worker.library, []).extend(answer["seconds"])
     return seconds
