@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gemmule as gm
+from gemmule.saving import checksums as module
 from gemmule.saving import load_file, save_file
-from gemmule.saving import safetensors as module
 from gemmule.utils.files import atomic_write
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -273,6 +274,27 @@ def test_no_truncation_and_no_flipped_bit_goes_unnoticed(tmp_path):
         path.write_bytes(bad)
         with pytest.raises(ValueError, match=r"^Cannot read"):
             load_file(path)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_each_stretch_of_a_large_file_is_read_and_checked(tmp_path, threads):
+    """With 28 blocks in three arrays, threads meet within arrays; the tail of each block is damaged in turn."""
+    arrays = {name: np.arange(size) for name, size in (("a", 1_000_000), ("b", 3), ("c", 800_001))}
+    path = tmp_path / "a"
+    save_file(arrays, path)
+    gm.set_num_threads(threads)
+    assert_same(load_file(path)[0], arrays)
+    content = path.read_bytes()
+    for place in range(len(content) - 1, len(content) - 14_400_000, -module.BLOCK):
+        with open(path, "r+b") as file:
+            file.seek(place)
+            file.write(bytes([content[place] ^ 16]))
+        with pytest.raises(ValueError, match=r"array '[ac]' is corrupt"):
+            load_file(path)
+        with open(path, "r+b") as file:
+            file.seek(place)
+            file.write(content[place : place + 1])
+    assert_same(load_file(path)[0], arrays)
 
 
 def test_damage_without_checksums_never_crashes(tmp_path):

@@ -119,6 +119,8 @@ def standardize_dtype(dtype: Any) -> str:
     """
     if dtype is None:
         return floatx()
+    if isinstance(dtype, str) and dtype in DTYPES:
+        return dtype
     try:
         name = {float: floatx(), int: "int32", bool: "bool"}.get(dtype) or np.dtype(dtype).name
     except TypeError:

@@ -17,7 +17,7 @@ import pytest
 
 import gemmule as gm
 from gemmule.saving import load_file, save_file
-from gemmule.saving.safetensors import CHECKSUMS
+from gemmule.saving.checksums import CHECKSUMS
 
 ARCHITECTURE, COMPILED, TRAINING = "gemmule.architecture", "gemmule.compile", "gemmule.training"
 X = np.random.default_rng(0).normal(size=(24, 4)).astype(np.float32)

@@ -19,7 +19,8 @@ from gemmule.models.progress import Interrupted
 from gemmule.models.training_state import OWN, capture, prepare, restore
 from gemmule.registry import CustomObjectScope
 from gemmule.saving.objects import deserialize_keras_object, serialize_keras_object
-from gemmule.saving.safetensors import Reader, save_file
+from gemmule.saving.reader import Reader
+from gemmule.saving.safetensors import save_file
 from gemmule.saving.text import parse
 from gemmule.saving.weights import STATE, check_format, check_names, fill
 
@@ -108,8 +109,7 @@ def load_model(
             )
         model = _explained(reader, "its architecture", lambda: _made(reader))
         weights = model._named_weights()
-        for name in check_names(weights, reader, False, model._label()):
-            fill(weights[name], reader, name)
+        fill({name: weights[name] for name in check_names(weights, reader, False, model._label())}, reader)
         if compile and COMPILED in reader.metadata:
             _explained(
                 reader, "what it was compiled with (pass compile=False to do without)", lambda: _compile(model, reader)
@@ -165,7 +165,7 @@ def restore_training(model: Model, reader: Reader) -> None:
     prepare(model, state, names)
     restore(model, state, reader)
     if "run" in state:
-        rest = {name: reader.read(name) for name in names if not name.startswith(OWN)}
+        rest = reader.read(name for name in names if not name.startswith(OWN))
         model._interrupted = Interrupted(state["run"], rest)
 
 
@@ -177,8 +177,6 @@ def restore_in_place(model: Model, filepath: str | os.PathLike[str]) -> None:
             raise ValueError(f'{reader.path!r} holds no training. Write it with model.save(path, state="full").')
         weights = model._named_weights()
         names = check_names(weights, reader, False, model._label())
-        for name in reader.entries:
-            reader.verify(name)
+        reader.verify(reader.entries)
         _explained(reader, "the state of its training", lambda: restore_training(model, reader))
-        for name in names:
-            fill(weights[name], reader, name)
+        fill({name: weights[name] for name in names}, reader)

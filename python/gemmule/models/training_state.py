@@ -17,7 +17,7 @@ from gemmule.memory import is_persistent, note_writes
 from gemmule.models.model import Model
 from gemmule.optimizers.optimizer import SETTINGS
 from gemmule.random import Stream
-from gemmule.saving.safetensors import Reader
+from gemmule.saving.reader import Reader
 
 OWN = ("/slots/", "/optimizer/", "/layers/", "/shuffle")  # restored at once; the rest belongs to an interrupted run
 
@@ -125,8 +125,7 @@ def restore(model: Model, state: dict[str, Any], reader: Reader) -> None:
     for name, value in state["settings"].items():
         if name in SETTINGS and getattr(optimizer, name) != value:
             setattr(optimizer, name, value)
-    for name, array in places.items():
-        reader.read_into(name, array)
+    reader.fill(places)
     note_writes(places.values())
     if full and compiled.objective.weights != state["loss_weights"]:
         compiled.objective.weights = state["loss_weights"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from functools import cache
 from inspect import isfunction
 from typing import Any
 
@@ -27,6 +28,7 @@ FAMILIES = (
 )  # fmt: skip
 
 
+@cache
 def builtins() -> dict[str, Any]:
     """gemmule's own classes and functions that files may name, such as `"losses>MeanSquaredError"`."""
     found: dict[str, Any] = {}

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from gemmule.errors import GemmuleWarning, did_you_mean
 from gemmule.memory import note_writes
-from gemmule.saving.safetensors import Reader, save_file
+from gemmule.saving.header import BFLOAT16
+from gemmule.saving.reader import Reader
+from gemmule.saving.safetensors import save_file
 from gemmule.tensor import Variable
 
 STATE = "/"  # what names of arrays that are no weights begin with in files of whole models
@@ -62,20 +64,24 @@ def load(
         if not weights:
             raise ValueError(f"There are no weights to load in {model}.")
         fitting = check_names(weights, reader, skip_mismatch, model, by_name)
-        for name in fitting:
-            reader.verify(name)
-        for name in fitting:
-            fill(weights[name], reader, name)
+        reader.verify(fitting)
+        fill({name: weights[name] for name in fitting}, reader)
 
 
-def fill(variable: Variable, reader: Reader, name: str) -> None:
-    """Reads an array straight into a variable; by way of another array only if the type differs."""
-    if reader.dtype(name) != variable.dtype or reader.entries[name].code == "BF16":
-        variable.assign(reader.read(name))
-        return
-    reader.read_into(name, variable.array)
-    note_writes([variable.array])
-    variable.changes += 1
+def fill(weights: Mapping[str, Variable], reader: Reader) -> None:
+    """Reads arrays straight into variables of their names; by way of another array only where the type differs."""
+    straight = {
+        name: variable
+        for name, variable in weights.items()
+        if reader.dtype(name) == variable.dtype and reader.entries[name].code != BFLOAT16
+    }
+    reader.fill({name: variable.array for name, variable in straight.items()})
+    note_writes(variable.array for variable in straight.values())
+    for variable in straight.values():
+        variable.changes += 1
+    for name, variable in weights.items():
+        if name not in straight:
+            variable.assign(reader.read([name])[name])
 
 
 def check_names(
