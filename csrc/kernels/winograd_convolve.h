@@ -29,13 +29,35 @@ inline void gather_taps(const WinogradPlan& p, const float* w, int64_t c, int64_
   }
 }
 
+// Unit `unit` of the weights: neighbours read what lies side by side.
+struct WeightBlock {
+  int64_t panel, c;
+};
+inline WeightBlock weight_block(const WinogradPlan& p, int64_t unit) {
+  const int64_t steps = ceil_div(p.C, kDepthStep);
+  if (p.pass == WinogradPass::backward_input) return {unit / steps, unit % steps * kDepthStep};
+  return {unit % panels(p), unit / panels(p) * kDepthStep};
+}
+
+// Asks for the weights of the next unit: short rows far apart, which no processor foresees.
+inline void fetch_taps(const WinogradPlan& p, const float* w, const WeightBlock& at) {
+  const bool turned = p.pass == WinogradPass::backward_input;
+  const int64_t o = at.panel * kPanel, stride = turned ? p.C : p.O;
+  const int64_t rows = turned ? min(kPanel, p.O - o) : min(kDepthStep, p.C - at.c);
+  for (int64_t tap = 0; tap < 9; ++tap)
+    for (int64_t row = 0; row < rows; ++row)
+      __builtin_prefetch(w + tap * p.C * p.O + (turned ? (o + row) * stride + at.c : (at.c + row) * stride + o));
+}
+
 template <int M>
 void transform_weights(const WinogradPlan& p, const float* w, int64_t first, int64_t last, float* u) {
   constexpr int A = M + 2;
   alignas(64) float g[9 * kDepthStep * kPanel];
   const int64_t plane = weight_plane(p);
   for (int64_t unit = first; unit < last; ++unit) {
-    const int64_t panel = unit % panels(p), c0 = unit / panels(p) * kDepthStep, depth = min(kDepthStep, p.C - c0);
+    const WeightBlock at = weight_block(p, unit);
+    const int64_t panel = at.panel, c0 = at.c, depth = min(kDepthStep, p.C - c0);
+    if (unit + 1 < last) fetch_taps(p, w, weight_block(p, unit + 1));
     gather_taps(p, w, c0, depth, panel * kPanel, g);
     float* const out = u + panel * weight_panel(p) + c0 * kPanel;
     for (int64_t at = 0; at < depth * kPanel; at += kL)
