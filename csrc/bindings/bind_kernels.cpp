@@ -22,7 +22,7 @@ void execute(const std::string& name, const py::sequence& outputs, const py::seq
   const CallArguments arguments(outputs, inputs, attributes);
   const Kernel& kernel = find_kernel(name, arguments.floating());
   Launch launch;
-  kernel.prepare(arguments.call(), launch);
+  prepare(kernel, arguments.call(), launch);
   if (launch.cost < kReleaseGilNs) {
     run_now(kernel, launch, arguments.pointers().data(), kEagerSerialNs);
     return;
@@ -36,7 +36,7 @@ std::vector<double> time_kernel(const std::string& name, const py::sequence& out
   const CallArguments arguments(outputs, inputs, attributes);
   const Kernel& kernel = find_kernel(name, arguments.floating());
   Launch launch;
-  kernel.prepare(arguments.call(), launch);
+  prepare(kernel, arguments.call(), launch);
   py::gil_scoped_release release;
   std::vector<double> seconds(repeats);
   for (double& elapsed : seconds) {

@@ -13,8 +13,6 @@ namespace gemmule {
 struct Attributes {
   using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
   std::vector<std::pair<std::string, Value>> values;
-
-  const Value& at(const char* name) const;  // throws std::out_of_range with the name
 };
 
 const char* dtype_name(DType dtype);

@@ -1,29 +1,59 @@
 // Reading a call: shapes and attributes, with errors that name what is missing.
 #include "common.h"
 
+#include <csetjmp>
+#include <cstdio>
 #include <stdexcept>
 
 #include "attributes.h"
 
 namespace gemmule {
 
-const Attributes::Value& Attributes::at(const char* name) const {
-  for (const auto& [key, value] : values)
-    if (key == name) return value;
-  throw std::out_of_range(std::string("the call lacks the attribute '") + name + "'");
+// Where a call that cannot be prepared leaves to, and why.
+struct Refusal {
+  std::jmp_buf back;
+  bool missing;  // a name, an operand or an axis that does not exist
+  char reason[192];
+};
+
+// The frames between an accessor of `Call` and this function are those of kernels, which are compiled without tables
+// for unwinding (7 % of the module) and own nothing that wants destruction. So they are left by a jump, and the
+// exception begins here.
+void prepare(const Kernel& kernel, Call call, Launch& launch) {
+  Refusal refusal;
+  call.refusal = &refusal;
+  if (setjmp(refusal.back) == 0) {
+    kernel.prepare(call, launch);
+    return;
+  }
+  if (refusal.missing) throw std::out_of_range(refusal.reason);
+  throw std::invalid_argument(refusal.reason);
 }
 
 namespace {
 
+template <class... Parts>
+[[noreturn]] void leave(const Call& call, bool missing, const char* format, Parts... parts) {
+  call.refusal->missing = missing;
+  std::snprintf(call.refusal->reason, sizeof call.refusal->reason, format, parts...);
+  std::longjmp(call.refusal->back, 1);
+}
+
 const Operand& operand_at(const Call& call, int index) {
-  if (index < 0 || index >= call.count) throw std::out_of_range("the call lacks operand " + std::to_string(index));
+  if (index < 0 || index >= call.count) leave(call, true, "the call lacks operand %d", index);
   return call.operands[index];
+}
+
+const Attributes::Value& value_of(const Call& call, const char* name) {
+  for (const auto& [key, value] : call.attributes->values)
+    if (key == name) return value;
+  leave(call, true, "the call lacks the attribute '%s'", name);
 }
 
 template <class T>
 const T& attribute(const Call& call, const char* name, const char* type) {
-  if (const T* value = std::get_if<T>(&call.attributes->at(name))) return *value;
-  throw std::invalid_argument(std::string("attribute '") + name + "' must be " + type);
+  if (const T* value = std::get_if<T>(&value_of(call, name))) return *value;
+  leave(call, false, "attribute '%s' must be %s", name, type);
 }
 
 }  // namespace
@@ -35,8 +65,7 @@ int Call::rank(int index) const { return operand_at(*this, index).rank; }
 int64_t Call::dim(int index, int axis) const {
   const Operand& x = operand_at(*this, index);
   const int at = axis < 0 ? axis + x.rank : axis;
-  if (at < 0 || at >= x.rank)
-    throw std::out_of_range("operand " + std::to_string(index) + " has no axis " + std::to_string(axis));
+  if (at < 0 || at >= x.rank) leave(*this, true, "operand %d has no axis %d", index, axis);
   return x.shape[at];
 }
 
@@ -55,7 +84,7 @@ DType Call::dtype(int index) const { return operand_at(*this, index).dtype; }
 int64_t Call::integer(const char* name) const { return attribute<int64_t>(*this, name, "an integer"); }
 
 double Call::number(const char* name) const {
-  const Attributes::Value& value = attributes->at(name);
+  const Attributes::Value& value = value_of(*this, name);
   if (const int64_t* whole = std::get_if<int64_t>(&value)) return static_cast<double>(*whole);
   return attribute<double>(*this, name, "a number");
 }
@@ -66,13 +95,12 @@ const char* Call::text(const char* name) const { return attribute<std::string>(*
 
 int Call::integers(const char* name, int64_t* values, int capacity) const {
   const auto& tuple = attribute<std::vector<int64_t>>(*this, name, "a tuple of integers");
-  if (static_cast<int>(tuple.size()) > capacity)
-    throw std::out_of_range(std::string("attribute '") + name + "' has too many entries");
+  if (static_cast<int>(tuple.size()) > capacity) leave(*this, true, "attribute '%s' has too many entries", name);
   for (size_t i = 0; i < tuple.size(); ++i) values[i] = tuple[i];
   return static_cast<int>(tuple.size());
 }
 
-void Call::refuse(const char* reason) const { throw std::invalid_argument(reason); }
+void Call::refuse(const char* reason) const { leave(*this, false, "%s", reason); }
 
 const char* dtype_name(DType dtype) {
   switch (dtype) {

@@ -20,14 +20,16 @@ struct Operand {
 };
 
 struct Attributes;  // the named arguments of a call; defined by the binding layer
+struct Refusal;     // of a call that cannot be prepared; common.cpp
 
 // A call as the ops make it: outputs first, then inputs, then named attributes.
-// The accessors end the program's current call with a C++ exception when a name or an axis does not exist: they run
-// while a call is prepared, never inside a kernel.
+// The accessors do not return when a name or an axis does not exist: `prepare` below, which the kernel was called by,
+// ends with a C++ exception then. They run while a call is prepared, never inside a kernel.
 struct Call {
   const Operand* operands;
   int count;
   const Attributes* attributes;
+  Refusal* refusal = nullptr;  // the way out, set by `prepare`
 
   bool present(int operand) const;
   int rank(int operand) const;
@@ -75,5 +77,9 @@ struct Kernel {
   int64_t (*units)(const void* args, int phase);
   void (*run)(void* const* buffers, const void* args, const Units& units);
 };
+
+// Calls the kernel's `prepare`, for whoever is not a kernel. Throws std::out_of_range when the call lacks something,
+// and std::invalid_argument when the kernel cannot do it.
+void prepare(const Kernel& kernel, Call call, Launch& launch);
 
 }  // namespace gemmule

@@ -27,6 +27,7 @@ std::map<std::string, Level>& levels() {
 
 // Where Table::insert puts entries while one level registers itself. Registration runs once, before any thread exists.
 Level* filling = nullptr;
+const char* repeated = nullptr;
 Level* selected = nullptr;
 std::string selected_name;
 
@@ -37,6 +38,7 @@ void fill(const std::string& name, void (*register_all)(Table&)) {
   Table table;
   register_all(table);
   filling = nullptr;
+  if (repeated != nullptr) throw std::logic_error(std::string("kernel registered twice: ") + repeated);
 }
 
 bool runs_here(const std::string& level) {
@@ -63,8 +65,7 @@ void ensure_filled() {
 }  // namespace
 
 void Table::insert(const Kernel& kernel) {
-  if (!of_type(*filling, kernel.dtype).emplace(kernel.name, kernel).second)
-    throw std::logic_error(std::string("kernel registered twice: ") + kernel.name);
+  if (!of_type(*filling, kernel.dtype).emplace(kernel.name, kernel).second) repeated = kernel.name;
 }
 
 std::vector<std::string> compiled_isa_levels() {

@@ -51,7 +51,7 @@ int Plan::add_buffer(int64_t bytes, void* external, bool temporary, bool steady)
 void Plan::add_step(const Kernel& kernel, const Call& call, std::vector<BufferRef> refs) {
   Step step;
   step.kernel = &kernel;
-  kernel.prepare(call, step.launch);
+  prepare(kernel, call, step.launch);
   step.refs = std::move(refs);
   keep(step);
   steps_.push_back(std::move(step));

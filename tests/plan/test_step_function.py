@@ -223,3 +223,24 @@ def test_unknown_kernels_and_bad_operands_raise():
         _native.execute("fill", [np.empty((4, 4), np.float32)[:, 1]], [], {"value": 1.0})
     with pytest.raises(IndexError, match="lacks the attribute 'value'"):
         _native.execute("fill", [out], [], {})
+
+
+@pytest.mark.parametrize("isa", _native.supported_isas())
+@pytest.mark.parametrize(
+    ("kernel", "outputs", "attributes", "error", "message"),
+    [
+        ("fill", 0, {"value": 1.0}, IndexError, "the call lacks operand 0"),
+        ("fill", 1, {}, IndexError, "the call lacks the attribute 'value'"),
+        ("fill", 1, {"value": "one"}, ValueError, "attribute 'value' must be a number"),
+        ("elementary", 2, {"function": "nonsense"}, ValueError, "there is no elementary function of this name"),
+    ],
+)
+def test_what_a_kernel_refuses_leaves_it_as_an_exception(isa, kernel, outputs, attributes, error, message):
+    before = _native.isa()
+    _native.select_isa(isa)
+    try:
+        for _ in range(3):
+            with pytest.raises(error, match=message):
+                _native.execute(kernel, [np.empty(3, np.float32)] * outputs, [], attributes)
+    finally:
+        _native.select_isa(before)
