@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gemmule.backend import Call, execute, listening
+from gemmule.memory import root
 
 Arrays = Sequence[np.ndarray]
 
@@ -68,17 +69,24 @@ class Rehearsal(TrainingStep):
     Args:
         frozen: as for `TrainingStep`.
         state: arrays, besides, that are to be what they were.
+
+    Attributes:
+        changed: those of them that the pass did change.
     """
 
     def __init__(self, frozen: Collection[int] = (), state: Arrays = ()) -> None:
         super().__init__(frozen)
         self._before = [(array, array.copy()) for array in state]
         self._counted: list[tuple[np.ndarray, int]] = []
+        self._owners = {id(root(array)): array for array in state}
+        self.changed: list[np.ndarray] = []
         self._listening = listening(self._hear)
 
     def _hear(self, call: Call) -> None:
         if call.name == "advance" and call.outputs[0] is not None:
             self._counted.append((call.outputs[0], call.attributes["by"]))
+        written = {id(root(array)) for array in call.outputs if array is not None}
+        self.changed += [self._owners.pop(owner) for owner in written & self._owners.keys()]
 
     def __enter__(self) -> Rehearsal:
         super().__enter__()

@@ -12,7 +12,7 @@ import pytest
 import gemmule as gm
 from gemmule.callbacks import CallbackList, Diagnostics
 from gemmule.callbacks.callback import Periodic
-from gemmule.callbacks.layer_numbers import measure, sample_of
+from gemmule.callbacks.layer_numbers import measure, stride_for
 from gemmule.errors import GemmuleWarning
 from tests.helpers import exactly
 
@@ -48,6 +48,45 @@ def test_training_takes_the_same_course(every: int, eager: bool) -> None:
     assert logs == watched_logs
     for one, other in zip(plain, watched):
         np.testing.assert_array_equal(one, other)
+
+
+class Counting(gm.layers.Layer):
+    """Changes its state at once, and draws random numbers."""
+
+    def build(self, input_shape):
+        self.calls = self.add_weight((), initializer="zeros", trainable=False, name="calls")
+        self.noise = gm.layers.Dropout(0.5)
+
+    def call(self, inputs, training=None):
+        self.calls.assign(self.calls + 1.0)
+        return self.noise(inputs, training=training)
+
+
+def test_what_a_replayed_look_changes_is_put_back() -> None:
+    def run(callbacks: list) -> list:
+        gm.utils.clear_session()
+        gm.utils.set_random_seed(1)
+        model = gm.Sequential([gm.Input((6,)), gm.layers.Dense(5, activation="relu"), Counting(), gm.layers.Dense(2)])
+        model.compile(loss="mse")
+        model.fit(X, Y, batch_size=10, epochs=4, verbose=0, callbacks=callbacks)
+        return model.get_weights()
+
+    diagnostics = Diagnostics(every=2, warn=False)
+    for one, other in zip(run([]), run([diagnostics]), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(diagnostics.steps) == 14
+
+
+def test_replayed_looks_see_what_eager_ones_see() -> None:
+    def run(eager: bool) -> Diagnostics:
+        model, diagnostics = make(run_eagerly=eager), Diagnostics(every=2, warn=False)
+        model.fit(X, Y, batch_size=12, epochs=4, verbose=0, callbacks=[diagnostics])
+        return diagnostics
+
+    replayed, eager = run(False), run(True)
+    assert repr(replayed.history) == repr(eager.history)
+    assert any(step.plan is not None for step, _ in replayed._look._forward.values())
+    assert replayed._look._behind.plan is not None
 
 
 def test_numbers_of_the_first_batch() -> None:
@@ -228,7 +267,7 @@ def test_a_run_interrupted_at_the_beginning_of_a_look(tmp_path, first: bool) -> 
 
 def test_samples() -> None:
     columns = np.tile(np.arange(64.0), 1000).reshape(1000, 64)
-    sample = sample_of(columns)
+    sample = columns.reshape(-1)[:: stride_for(columns, 1024)]
     assert 1000 < sample.size <= 1024
     assert len(np.unique(sample)) == 64
     numbers = measure([sample, np.full(3, 2.0), np.array([1.0, np.inf])])

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from gemmule.callbacks.callback import Logs, Periodic
-from gemmule.callbacks.layer_numbers import Histogram, Watched, measure
-from gemmule.data.adapter import unpack_x_y_sample_weight
-from gemmule.deferral import Rehearsal
+from gemmule.callbacks.layer_numbers import Histogram, Watched, measure, update_ratios
+from gemmule.callbacks.looking import Look, Seen
 from gemmule.errors import GemmuleWarning, received
-from gemmule.layers.holding import watching
 from gemmule.layers.structure import distinct
-from gemmule.tensor import Tensor
 
 NUMBERS = ("update_ratio", "activation_mean", "activation_std", "gradient_mean", "gradient_std", "dead", "saturated")
 HISTOGRAMS = ("activation_histogram", "gradient_histogram")
@@ -39,10 +36,11 @@ class Diagnostics(Periodic):
       three looks. `saturated`: the share of outputs of sigmoid, tanh and the like where the slope is less than 5 % of
       the largest one.
 
-    Of arrays with more than 1024 elements about as many are measured, evenly spaced, which makes deviations right to a
-    few per cent; only dead units are looked for everywhere. What was not measured is NaN, or `None` for a histogram.
+    Of large arrays 1024 evenly spaced elements are measured, of deep networks' fewer, down to 256, which makes
+    deviations right to a few per cent; only dead units are looked for everywhere. What was not measured is NaN, or
+    `None` for a histogram.
 
-    A look runs the batch forward once more, by itself; random counters and moving statistics are put back, so training
+    A look runs the batch forward once more, recorded and replayed as steps are; random counters and moving statistics are put back, so training
     takes the same course, to the last bit, with or without. Batches in between are not touched.
 
     Args:
@@ -76,11 +74,11 @@ class Diagnostics(Periodic):
         self.history: dict[str, dict[str, list[Any]]] = {}
         self.warnings: list[str] = []
         self._layers: dict[int, Watched] = {}
-        self._state: list[np.ndarray] = []
+        self._look: Look | None = None
+        self._seen: Seen | None = None  # in the forward pass, between the beginning and the end of a batch
         self._broken: Counter[tuple[str, str]] = Counter()  # looks in a row, by layer and rule
         self._said: set[tuple[str, str]] = set()
         self._updates = 0
-        self._looking = False  # whether the beginning of the batch was seen
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         super().on_train_begin(logs)
@@ -95,7 +93,6 @@ class Diagnostics(Periodic):
             if trained or watched.kind:
                 self._layers[id(layer)] = watched
                 self.history[name] = {key: [] for key in (*NUMBERS, *HISTOGRAMS)}
-        self._state = [variable.array for variable in model.non_trainable_variables]
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {
@@ -125,60 +122,44 @@ class Diagnostics(Periodic):
     # ---- A look ----------------------------------------------------------------------------------------------------
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:  # noqa: D102
-        if not self.is_due(batch):
+        coming = self.model._runner.coming if self.is_due(batch) else None
+        if coming is None:  # or a run that was interrupted right here is taken up: leave this one out
             return
-        model = self.model
-        data = model._runner.peek()
-        if data is None:  # a run that was interrupted right here is taken up: leave this one out
-            return
-        x, _, _ = unpack_x_y_sample_weight(data)
-        outputs: dict[int, int] = {}
-
-        def see(layer: Any, result: Any) -> None:
-            watched = self._layers.get(id(layer))
-            if watched is not None and isinstance(result, Tensor) and result.dtype.kind == "f":
-                outputs[id(layer)] = result.number
-                watched.see_outputs(result.array)
-
-        with Rehearsal(model._compiled.training_step().frozen, self._state), watching(see):
-            final = model(x, training=True)
-        ends = {tensor.number for tensor in _tensors(final)}
-        for number, watched in self._layers.items():
-            watched.is_output = outputs.get(number) in ends
-            watched.outputs = watched.outputs if number in outputs else None
-            watched.see_weights()
-        self._updates = int(model.optimizer.iterations)
-        self._looking = True
+        self._look = self._look or Look(self.model, self._layers)
+        self._seen = self._look.begin(*coming)
+        for key, watched in self._layers.items():
+            watched.is_output = key in self._seen.ends
+            if key in self._seen.highest:
+                watched.see_units(self._seen.highest[key])
+        self._updates = int(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: D102
-        if not self._looking:
+        seen, self._seen = self._seen, None
+        if seen is None or self._look is None:
             return
-        self._looking = False
+        look = self._look
+        look.end()
         self.steps.append(self.batches + batch)
-        updated = int(self.model.optimizer.iterations) != self._updates
-        graded = self.model._compiled.fills_gradients
-        samples: dict[tuple[str, str], np.ndarray] = {}
-        found: dict[str, dict[str, Any]] = {}
-        for watched in self._layers.values():
-            found[watched.name] = dict(watched.shares())
-            if watched.outputs is not None:
-                samples[watched.name, "activation"] = watched.outputs
-            if watched.parameters and updated:
-                found[watched.name]["update_ratio"] = watched.update_ratio()
-            if watched.parameters and graded:
-                samples[watched.name, "gradient"] = watched.gradient()
-        for (name, what), numbers in zip(samples, measure(list(samples.values()))):
-            found[name] |= {f"{what}_{field}": value for field, value in numbers._asdict().items()}
-        self._keep(found)
+        samples = {(key, "activation"): sample for key, sample in seen.outputs.items()}
+        if self.model._compiled.fills_gradients:
+            samples |= {(key, "gradient"): sample for key, sample in look.gradients.items()}
+        found: dict[int, dict[str, Any]] = {key: {} for key in self._layers}
+        for key, sample in seen.outputs.items():
+            found[key] |= self._layers[key].shares(sample)
+        if int(self.model.optimizer.iterations) != self._updates:
+            ratios = update_ratios(look.before, look.after, look.shares, look.owners, len(self._layers))
+            for one, ratio in zip(found.values(), ratios.tolist()):
+                one["update_ratio"] = ratio
+        for (key, what), numbers in zip(samples, measure(list(samples.values()))):
+            found[key] |= zip((f"{what}_mean", f"{what}_std", f"{what}_histogram"), numbers)
+        self._keep(found.values())
         if self.warn:
             self._judge()
 
-    def _keep(self, found: dict[str, dict[str, Any]]) -> None:
-        for name, lists in self.history.items():
-            for number in NUMBERS:
-                lists[number].append(found[name].get(number, math.nan))
-            for histogram in HISTOGRAMS:
-                lists[histogram].append(found[name].get(histogram))
+    def _keep(self, found: Iterable[dict[str, Any]]) -> None:
+        for one, lists in zip(found, self.history.values(), strict=True):
+            for name, values in lists.items():
+                values.append(one.get(name, None if name in HISTOGRAMS else math.nan))
 
     # ---- Advice ----------------------------------------------------------------------------------------------------
 
@@ -208,14 +189,6 @@ class Diagnostics(Periodic):
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join([f"Batch {self.steps[-1] if self.steps else 'none'}", *lines, *self.warnings])
-
-
-def _tensors(structure: Any) -> list[Tensor]:
-    if isinstance(structure, Mapping):
-        structure = list(structure.values())
-    if isinstance(structure, (list, tuple)):
-        return [tensor for part in structure for tensor in _tensors(part)]
-    return [structure]
 
 
 def _advice(now: dict[str, float], is_output: bool, steepest: float) -> dict[str, str]:

@@ -9,10 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gemmule.backend import execute
-
 BINS = 20
-_MOST = 1024  # elements of an array that are looked at: deviations are right to a few per cent, in no time
 _WINDOW = 3  # looks a unit has to be silent in to count as dead
 _FLAT = 0.05  # share of the largest slope from which down an activation counts as saturated
 _RECTIFIERS = ("relu", "relu6", "ReLU")
@@ -47,13 +44,12 @@ class Numbers(NamedTuple):
     histogram: Histogram | None
 
 
-def sample_of(array: np.ndarray) -> np.ndarray:
-    """A copy of about 1024 elements, evenly spaced and from all columns; of all if there are no more."""
-    flat = array.reshape(-1)
-    stride = -(-flat.size // _MOST)
+def stride_for(array: np.ndarray, most: int) -> int:
+    """The distance of at most so many evenly spaced elements; never one that leaves out columns."""
+    stride = max(-(-array.size // most), 1)
     while stride > 1 and math.gcd(stride, array.shape[-1]) > 1:
         stride += 1
-    return flat[::stride].copy()
+    return stride
 
 
 def measure(samples: Sequence[np.ndarray]) -> list[Numbers]:
@@ -97,7 +93,6 @@ class Watched:
         parameters: its trained weights: pairs of their values, and where their gradients are found.
 
     Attributes:
-        outputs: a sample of what the layer returned in the current look.
         fired: which units were active, in the last looks.
         is_output: whether it is an output of the model.
     """
@@ -106,47 +101,50 @@ class Watched:
         self.name, self.kind = name, activation_kind(layer)
         self.parameters = parameters
         self.is_output = False
-        self.outputs: np.ndarray | None = None
-        self._before: list[np.ndarray] = []
         self.fired: deque[np.ndarray] = deque(maxlen=_WINDOW)
 
-    def see_outputs(self, outputs: np.ndarray) -> None:
-        """Keeps a sample of what the layer returned, and notes which units are active."""
-        if not outputs.size:
-            return
-        self.outputs = sample_of(outputs)
-        if self.kind == "relu":
-            units = outputs.shape[-1]
-            highest = np.empty(units, outputs.dtype)
-            execute("max", [highest], [outputs.reshape(-1, units)], axis=0)
-            if self.fired and len(self.fired[0]) != units:
-                self.fired.clear()
-            self.fired.append(highest > 0)
+    def see_units(self, highest: np.ndarray) -> None:
+        """Notes which units behind relu are active, by the highest value of each."""
+        if self.fired and len(self.fired[0]) != len(highest):
+            self.fired.clear()
+        self.fired.append(highest > 0)
 
-    def shares(self) -> dict[str, float]:
+    def shares(self, outputs: np.ndarray) -> dict[str, float]:
         """The shares of dead units and saturated outputs, as far as they make sense."""
-        if self.outputs is None:
-            return {}
         if self.kind == "relu":
             return {"dead": 1.0 - float(np.logical_or.reduce(self.fired).mean())}
         if self.kind:
             middle, most = _SATURATING[self.kind]
-            return {"saturated": float((np.abs(self.outputs - middle) > most).mean())}
+            return {"saturated": float((np.abs(outputs - middle) > most).mean())}
         return {}
 
-    def see_weights(self) -> None:
-        """Keeps some weights as they are before the update."""
-        self._before = [sample_of(values) for values, _ in self.parameters]
+    def largest_gradient(self) -> np.ndarray:
+        """Where the gradient of the largest weight is found."""
+        return max((gradient for _, gradient in self.parameters), key=lambda gradient: gradient.size)
 
-    def update_ratio(self) -> float:
-        """‖Δw‖ / ‖w‖ over all trained weights."""
-        size = moved = 0.0
-        for (values, _), before in zip(self.parameters, self._before):
-            delta, share = sample_of(values) - before, values.size / before.size
-            size += share * float(before @ before)
-            moved += share * float(delta @ delta)
-        return math.sqrt(moved / size) if size else math.inf if moved else 0.0
 
-    def gradient(self) -> np.ndarray:
-        """A sample of the gradient of the largest weight."""
-        return sample_of(max((gradient for _, gradient in self.parameters), key=lambda gradient: gradient.size))
+def update_ratios(
+    before: Sequence[np.ndarray], after: Sequence[np.ndarray], shares: np.ndarray, owners: np.ndarray, layers: int
+) -> np.ndarray:
+    """‖Δw‖ / ‖w‖ over all trained weights of each layer; NaN for layers without.
+
+    Args:
+        before: samples of the weights before the step.
+        after: the same behind it.
+        shares: how many elements an element of each sample stands for.
+        owners: the layer of each sample.
+        layers: number of layers.
+    """
+    if not before:
+        return np.full(layers, np.nan)
+    starts = np.concatenate([[0], np.cumsum([sample.size for sample in before[:-1]])])
+    old = np.concatenate(before, dtype=np.float64)
+    delta = np.concatenate(after, dtype=np.float64) - old
+    with np.errstate(all="ignore"):
+        size, moved = (
+            np.bincount(owners, np.add.reduceat(values * values, starts) * shares, layers) for values in (old, delta)
+        )
+        ratios = np.sqrt(moved / size)
+    ratios[(size == 0) & (moved == 0)] = 0.0
+    ratios[np.bincount(owners, minlength=layers) == 0] = np.nan
+    return ratios

@@ -162,16 +162,10 @@ class EpochRunner:
                 break
         return done
 
-    def peek(self) -> tuple[Any, ...] | None:
-        """The batch that is about to be run, for hooks that are called before it; `None` outside of such hooks.
-
-        Returns:
-            `(x, y)` or `(x, y, sample_weight)`, as `train_step` gets them.
-        """
-        if self._next is None:
-            return None
-        feed, rows, first = self._next
-        return feed.layout.batch(feed.arrays, np.array([first], np.int64), rows)
+    @property
+    def coming(self) -> tuple[Feed, int, int] | None:
+        """Data, rows and first row of the batch that is about to be run; `None` outside of hooks called before one."""
+        return self._next
 
     def _let_go(self, feed: Feed) -> None:
         """Plans outlive a fit; the data they read must not."""
