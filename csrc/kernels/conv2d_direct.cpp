@@ -19,7 +19,8 @@ constexpr int64_t kPositions = 384;  // of a unit: enough to use a panel of the 
 constexpr int64_t kFewPositions = 56;
 constexpr int64_t kUnits = 8;              // units there should be at least, for threads
 constexpr int64_t kManyUnits = 16;         // and units wanted where they cost nothing
-constexpr int64_t kAliasing = 2048;        // bytes: pixels this far apart, or a multiple of it, meet in few sets of L1
+constexpr int64_t kPiece = 256;            // bytes of a pixel to copy at once, where there are groups
+constexpr int64_t kNearBytes = 28 * 1024;  // of the copy for one of these groups: with its kernel it stays in L1
 constexpr int64_t kShortRow = 256;         // bytes of a row of filters that is as good as packed
 constexpr int64_t kShortestTile = 6;       // rows below which a tile waits for its sums, or for the kernel
 constexpr double kTileStart = 0.8;         // rows that a tile's beginning and end cost
@@ -113,8 +114,10 @@ void lay_field(DirectPlan& p) {
   const DirectShape& s = p.shape;
   constexpr int64_t bytes = sizeof(T), line = 64 / bytes;
   p.copied = must_copy<T>(p);
+  p.bundle = 1;
   p.field = s.x;
   if (!p.copied) return;
+  if (p.channel_blocks == 1) p.bundle = max(1, min(s.G, kPiece / (p.channels * bytes)));
   const int64_t right = span(s.OW, s.SW, s.KW, s.DW) - s.PL;
   p.field_columns = p.rows == Rows::images ? max(0, min(s.W, right) - field_left(p)) : right - field_left(p);
   p.field.column = p.channels;
@@ -131,7 +134,7 @@ int64_t image_step(const DirectPlan& p, int64_t height) {
 
 template <class T>
 int64_t field_bytes(const DirectPlan& p, int64_t images, int64_t height) {
-  return p.copied ? images * image_step<T>(p, height) * static_cast<int64_t>(sizeof(T)) : 0;
+  return p.copied ? p.bundle * images * image_step<T>(p, height) * static_cast<int64_t>(sizeof(T)) : 0;
 }
 
 // Cuts N and OH into blocks whose part of x fits its share of L2.
@@ -139,7 +142,7 @@ template <class T>
 void lay_blocks(DirectPlan& p) {
   const DirectShape& s = p.shape;
   const int64_t area = max(1, s.OH * s.OW), all = s.N * area;
-  const int64_t wanted = max(kFewPositions, min(kPositions, all * s.G * p.panels / kUnits));
+  const int64_t wanted = max(kFewPositions, min(kPositions, all * bundles_of(p) * p.panels / kUnits));
   const int64_t group = p.rows == Rows::images       ? ceil_div(s.N, ceil_div(max(s.N, 1), kTileRows))
                         : p.rows == Rows::two_images ? 2
                                                      : 1;
@@ -149,11 +152,14 @@ void lay_blocks(DirectPlan& p) {
   p.row_blocks = ceil_div(s.OH, p.height);
   p.height = max(1, ceil_div(s.OH, max(1, p.row_blocks)));
   p.images = group;
+  const int64_t most = p.bundle > 1 ? min(kFieldBytes, p.bundle * kNearBytes) : kFieldBytes;
   while (p.row_blocks == 1 && p.images < s.N && (p.images + group) * area <= wanted &&
-         field_bytes<T>(p, p.images + group, p.height) <= kFieldBytes)
+         field_bytes<T>(p, p.images + group, p.height) <= most)
     p.images += group;
   p.image_blocks = ceil_div(s.N, p.images);
-  if (p.copied) p.field.image = image_step<T>(p, p.height);
+  if (!p.copied) return;
+  p.field.image = image_step<T>(p, p.height);
+  p.group_step = p.images * p.field.image;
 }
 
 // The same for few filters: one image, its channels as planes (steps: row, and column from plane to plane).
@@ -164,7 +170,7 @@ void lay_planes(DirectPlan& p) {
   const int64_t wanted = max(kFewPositions, min(2 * kPositions, s.N * s.OH * s.OW * s.G / kUnits));
   p.rows = Rows::columns;
   p.packing = Packing::none;
-  p.splits = p.images = 1;
+  p.splits = p.images = p.bundle = 1;
   p.image_blocks = s.N;
   p.field.row = s.OW + (s.KW - 1) * s.DW;
   p.height = max(1, min(s.OH, ceil_div(wanted, s.OW)));
@@ -179,8 +185,6 @@ template <class T>
 int64_t planes_bytes(const DirectPlan& p) {
   return (p.shape.C * p.field.column + kSums<T>)*static_cast<int64_t>(sizeof(T));  // vectors read over the last end
 }
-
-int64_t blocks_of(const DirectPlan& p) { return p.image_blocks * p.row_blocks; }
 
 template <class T>
 int64_t panel_size(const DirectPlan& p, int64_t channels) {
@@ -271,63 +275,79 @@ Soon reads_after(const DirectPlan& p, const Block& b, const T* x, int64_t c, con
   if (s.x.row != s.W * s.x.column || s.x.image != s.H * s.x.row) return {};
   const bool same = c + p.channels < s.C;
   const Block& next = same ? b : following;
-  if (!same) c = -p.channels;
-  const int64_t h0 = min(s.H, max(next.h0, !same && next.n0 == b.n0 ? b.h1 : 0)), h1 = min(s.H, next.h1);
+  c = same ? c + p.channels : 0;
+  const bool overlaps = !same && next.g0 == b.g0 && next.n0 == b.n0;
+  const int64_t h0 = min(s.H, max(next.h0, overlaps ? b.h1 : 0)), h1 = min(s.H, next.h1);
   const int64_t first = next.n0 * s.H + h0, last = (next.n1 - 1) * s.H + h1;
   if (last <= first) return {};
-  const int64_t bytes = min(p.channels, s.C - c - p.channels) * static_cast<int64_t>(sizeof(T)),
-                step = s.x.column * sizeof(T);
-  const char* const at = reinterpret_cast<const char*>(x + c + p.channels + first * s.x.row);
+  const int64_t channels = (next.g1 - next.g0 - 1) * s.C + min(p.channels, s.C - c);
+  const int64_t bytes = channels * static_cast<int64_t>(sizeof(T)), step = s.x.column * sizeof(T);
+  const char* const at = reinterpret_cast<const char*>(x + next.g0 * s.C + c + first * s.x.row);
   const int64_t pixels = (last - first) * s.W;
   return bytes == step ? Soon{at, pixels * bytes / 64, 1, 0} : Soon{at, ceil_div(bytes, 64), pixels, step};
 }
 
-// Panels [first, last) of a group on a block.
+// What the panels of a unit share.
 template <class T>
-void convolve(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const Block& b, const Block& following,
-              int64_t first, int64_t last, const T* packed, T* field, T* own) {
+struct Share {
+  const T* packed;
+  T* own;
+  Soon soon;
+  int64_t soon_lines;  // for each tile
+};
+
+// Panels [first, last) of group g on a block, channels from `c` on. x: pixel (0, 0) of its first image.
+template <class T>
+void convolve_panels(const DirectPlan& p, const DirectOperands<T>& m, int64_t g, const Block& b, const T* x, int64_t c,
+                     int64_t first, int64_t last, Share<T>& share) {
   const DirectShape& s = p.shape;
+  const int64_t channels = min(p.channels, s.C - c);
   const bool far = s.N * s.OH * s.OW * s.G * s.O * static_cast<int64_t>(sizeof(T)) > kOutNear;
   const auto at = [](const T* array, int64_t offset) { return array ? array + offset : nullptr; };
+  // A kernel that is read where it lies is one wide panel: y is written from end to end.
+  const int64_t step = p.packing == Packing::none ? last - first : 1;
+  for (int64_t panel = first; panel < last; panel += step) {
+    const int64_t o = panel * kTileColumns<T>, channel = g * s.O + o;
+    PanelView<T> w = panel_in_place(p, m.w, g, c, panel);
+    if (p.packing == Packing::own) {
+      for (int64_t kh = 0; kh < s.KH; ++kh) pack_kernel_row(p, m.w, g, c, channels, panel, kh, share.own);
+      w = packed_view<T>(p, share.own, channels);
+    } else if (p.packing == Packing::shared) {
+      w = p.group_size > 0 ? packed_groups<T>(p, share.packed, channel)
+                           : packed_view<T>(p, share.packed + packed_offset<T>(p, g, c, channels, panel), channels);
+    }
+    const Epilogue<T> epilogue{at(m.bias, channel),  nullptr,
+                               p.activation,         static_cast<T>(p.alpha),
+                               at(m.scale, channel), at(m.shift, channel)};
+    const PanelJob<T> job{p.group_size > 0 ? x + o : x,
+                          channels,
+                          w,
+                          m.y + channel,
+                          at(m.residual, channel),
+                          min(step * kTileColumns<T>, s.O - o),
+                          c == 0,
+                          c + channels >= s.C,
+                          epilogue,
+                          far,
+                          share.soon_lines};
+    Tiles<T>(p, b, job, share.soon).run();
+  }
+}
+
+// Panels [first, last) of the groups of a block.
+template <class T>
+void convolve(const DirectPlan& p, const DirectOperands<T>& m, const Block& b, const Block& following, int64_t first,
+              int64_t last, const T* packed, T* field, T* own) {
+  const DirectShape& s = p.shape;
   for (int64_t c = 0; c == 0 || c < s.C; c += p.channels) {
-    const int64_t channels = min(p.channels, s.C - c);
-    const T* x = m.x + g * s.C + c + b.n0 * s.x.image;
-    if (p.copied) {
-      copy_field(p, b, x - b.n0 * s.x.image, channels, field);
-      x = field - b.h0 * p.field.row - field_left(p) * p.field.column;
-    }
-    Soon soon = p.copied ? reads_after(p, b, m.x + g * s.C, c, following) : Soon{};
-    const int64_t tiles =
-        (p.packing == Packing::none ? 1 : last - first) * (b.n1 - b.n0) * (b.oh1 - b.oh0) * ceil_div(s.OW, kTileRows);
-    const int64_t soon_lines = soon.lines * soon.pieces / max(1, tiles) + 1;
-    // A kernel that is read where it lies is one wide panel: y is written from end to end.
-    const int64_t step = p.packing == Packing::none ? last - first : 1;
-    for (int64_t panel = first; panel < last; panel += step) {
-      const int64_t o = panel * kTileColumns<T>, channel = g * s.O + o;
-      PanelView<T> w = panel_in_place(p, m.w, g, c, panel);
-      if (p.packing == Packing::own) {
-        for (int64_t kh = 0; kh < s.KH; ++kh) pack_kernel_row(p, m.w, g, c, channels, panel, kh, own);
-        w = packed_view<T>(p, own, channels);
-      } else if (p.packing == Packing::shared) {
-        w = p.group_size > 0 ? packed_groups<T>(p, packed, channel)
-                             : packed_view<T>(p, packed + packed_offset<T>(p, g, c, channels, panel), channels);
-      }
-      const Epilogue<T> epilogue{at(m.bias, channel),  nullptr,
-                                 p.activation,         static_cast<T>(p.alpha),
-                                 at(m.scale, channel), at(m.shift, channel)};
-      const PanelJob<T> job{p.group_size > 0 ? x + o : x,
-                            channels,
-                            w,
-                            m.y + channel,
-                            at(m.residual, channel),
-                            min(step * kTileColumns<T>, s.O - o),
-                            c == 0,
-                            c + channels >= s.C,
-                            epilogue,
-                            far,
-                            soon_lines};
-      Tiles<T>(p, b, job, soon).run();
-    }
+    const T* x = m.x + b.g0 * s.C + c;
+    if (p.copied) copy_field(p, b, x, min(p.channels, s.C - c), field);
+    x = p.copied ? field - b.h0 * p.field.row - field_left(p) * p.field.column : x + b.n0 * s.x.image;
+    Share<T> share{packed, own, p.copied ? reads_after(p, b, m.x, c, following) : Soon{}, 0};
+    const int64_t panels = (p.packing == Packing::none ? 1 : last - first) * (b.g1 - b.g0);
+    const int64_t tiles = panels * (b.n1 - b.n0) * (b.oh1 - b.oh0) * ceil_div(s.OW, kTileRows);
+    share.soon_lines = share.soon.lines * share.soon.pieces / max(1, tiles) + 1;
+    for (int64_t g = b.g0; g < b.g1; ++g, x += p.group_step) convolve_panels(p, m, g, b, x, c, first, last, share);
   }
 }
 
@@ -395,7 +415,7 @@ DirectPlan direct_plan(const DirectShape& shape) {
   lay_field<T>(p);
   lay_blocks<T>(p);
   p.packing = packing_for<T>(p);
-  p.splits = max(1, min(p.panels, ceil_div(kManyUnits, max(1, s.G * blocks_of(p)))));
+  p.splits = max(1, min(p.panels, ceil_div(kManyUnits, max(1, bundles_of(p) * blocks_of(p)))));
   return p;
 }
 
@@ -410,7 +430,7 @@ template <class T>
 int64_t direct_units(const DirectPlan& p, int phase) {
   if (p.packing == Packing::shared && phase == 0 && p.group_size > 0) return p.shape.KH;
   if (p.packing == Packing::shared && phase == 0) return p.shape.G * p.channel_blocks * p.panels * p.shape.KH;
-  return p.shape.OW == 0 || p.shape.O == 0 ? 0 : p.shape.G * blocks_of(p) * p.splits;
+  return p.shape.OW == 0 || p.shape.O == 0 ? 0 : bundles_of(p) * blocks_of(p) * p.splits;
 }
 
 template <class T>
@@ -448,10 +468,9 @@ void direct_run(const DirectPlan& p, const DirectOperands<T>& m, const Units& u)
   int64_t unit = u.first;
   while (unit < u.last) {
     const int64_t cell = unit / p.splits, begin = cell * p.splits, end = min(u.last, begin + p.splits);
-    const int64_t index = cell % blocks_of(p);
-    const Block block = block_at(p, index), next = block_at(p, min(index + 1, blocks_of(p) - 1));
-    convolve(p, m, cell / blocks_of(p), block, next, p.panels * (unit - begin) / p.splits,
-             p.panels * (end - begin) / p.splits, shared, field, own);
+    const Block block = block_at(p, cell), next = block_at(p, min(cell + 1, bundles_of(p) * blocks_of(p) - 1));
+    convolve(p, m, block, next, p.panels * (unit - begin) / p.splits, p.panels * (end - begin) / p.splits, shared,
+             field, own);
     unit = end;
   }
 }

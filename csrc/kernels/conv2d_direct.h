@@ -64,8 +64,10 @@ struct DirectPlan {
   int64_t height, row_blocks;        // how OH is cut
   int64_t planar;                    // few filters (conv2d_planar.h)
   int64_t copied;                    // the part of x that a unit reads is copied first
-  ImageSteps field;                  // steps of the copy, or of x
-  int64_t field_columns;             // pixels of a row of the copy
+  int64_t bundle;         // groups of a unit, whose channels are neighbours in memory: they are copied at once
+  int64_t group_step;     // from the copy of one group to the next
+  ImageSteps field;       // steps of the copy, or of x
+  int64_t field_columns;  // pixels of a row of the copy
   Activation activation = Activation::linear;
   double alpha = 0;
 };

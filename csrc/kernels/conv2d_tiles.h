@@ -15,23 +15,6 @@ struct PanelView {
   int64_t ahead;  // channels to prefetch
 };
 
-// Memory that will be read soon, fetched line by line while tiles compute: `lines` of each of `pieces` pieces.
-struct Soon {
-  const char* at = nullptr;
-  int64_t lines = 0, pieces = 0, step = 0;  // bytes from one piece to the next
-  int64_t line = 0;
-
-  void fetch(int64_t count) {
-    while (pieces > 0 && count-- > 0) {
-      __builtin_prefetch(at + line * 64, 0, 2);
-      if (++line < lines) continue;
-      line = 0;
-      at += step;
-      --pieces;
-    }
-  }
-};
-
 // One panel of filters against one block of channels, on a block of y.
 template <class T>
 struct PanelJob {

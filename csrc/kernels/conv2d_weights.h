@@ -11,162 +11,17 @@
 //   turned   with few filters, these are broadcast, and multiplied with vectors of channels
 //   grouped  with few channels in each group, a vector holds several groups of both
 //
+// The channels of one group are short pieces of pixels that lie far apart: x is copied before it is read once for each
+// tap, for a few groups at a time, whose pieces are neighbours.
+//
 // Blocks are dealt to `slices`, by shape alone, each with a dw of its own; a second phase adds these in order. The sums
 // for db are kept block by block instead: how dy is cut into blocks depends on N, OH and OW only, so db has the same
 // bits whatever the kernel, and whether or not dw is asked for.
 #pragma once
-#include "conv2d_shape.h"
+#include "conv2d_weights_plan.h"
 #include "conv2d_weights_tile.h"
 
 namespace gemmule::GEMMULE_ISA {
-
-struct WeightsPlan {
-  enum class Way : int64_t { plain, folded, turned, grouped };
-
-  ConvShape s;
-  int64_t has_dw, has_db;
-  Way way;
-  int64_t copied;                             // dy is copied into panels
-  int64_t taps;                               // of one row of the kernel
-  int64_t groups, rows, columns;              // of the tiles: each group of a tap is a matrix of rows × columns
-  int64_t panels;                             // of columns, of each group
-  int64_t image_cuts, row_cuts, column_cuts;  // the grid of blocks
-  int64_t images, height, width;              // the largest block
-  int64_t slices, own_slices;                 // own: those that are not dw itself
-
-  int64_t blocks() const { return image_cuts * row_cuts * column_cuts; }
-  int64_t dw_size() const { return has_dw ? s.KH * s.KW * s.group_channels() * s.O : 0; }
-  int64_t own_sums() const { return has_db && blocks() > 1 ? blocks() : 0; }  // parts of db that are not db itself
-  int64_t reach(int64_t height) const { return (height - 1) * s.SH + (s.KH - 1) * s.DH + 1; }  // rows of x
-  int64_t folded_width(int64_t width) const { return s.DW == 1 ? (width - 1) * s.SW + s.KW : width * s.KW; }
-};
-
-constexpr int64_t kBlockPositions = 256;  // output positions of a block: 32 KB of a panel of dy
-constexpr int64_t kFewChannels = 8;       // below: too few rows for a tile
-constexpr int64_t kTilesWorthPanel = 3;   // tiles of a block that use a panel of dy
-constexpr int64_t kSliceUnits = 16;       // units wanted of the first phase
-constexpr int64_t kSliceBytes = 4 << 20;  // memory for the slices' dw
-constexpr int64_t kSlicePositions = 512;  // of one slice at least
-constexpr int64_t kSliceElements = 4096;  // of one unit of the second phase
-constexpr int64_t kSumColumns = 64;       // of db in one unit of the second phase
-
-// Multiply-adds of vectors, and loads, that one tap of one position takes as tiles of rows × columns.
-template <class T>
-int64_t weights_tile_cost(int64_t rows, int64_t columns) {
-  const int64_t vectors = ceil_div(columns, kLanes<T>);
-  return rows * vectors + (rows * ceil_div(vectors, 2) + vectors * ceil_div(rows, kTileRows)) / 2;
-}
-
-template <class T>
-WeightsPlan::Way weights_way(const ConvShape& s) {
-  using enum WeightsPlan::Way;
-  const int64_t channels = s.group_channels(), filters = s.group_filters();
-  if (s.G > 1 && channels == filters && is_grouped_tile<T>(channels)) return grouped;
-  if (channels < kFewChannels) return s.KW > 1 ? folded : plain;
-  if (filters > kTileRows) return plain;
-  return weights_tile_cost<T>(filters, channels) * 4 < weights_tile_cost<T>(channels, filters) * 3 ? turned : plain;
-}
-
-template <class T>
-void lay_tiles(WeightsPlan& p) {
-  using enum WeightsPlan::Way;
-  const ConvShape& s = p.s;
-  const int64_t channels = s.group_channels(), filters = s.group_filters();
-  p.way = weights_way<T>(s);
-  p.taps = p.way == folded ? 1 : s.KW;
-  p.groups = p.way == grouped ? 1 : s.G;
-  p.rows = p.way == folded ? s.KW * channels : p.way == turned ? filters : channels;
-  p.columns = p.way == grouped ? s.O : p.way == turned ? channels : filters;
-  p.panels = ceil_div(p.columns, p.way == grouped ? kLanes<T> : kTileColumns<T>);
-  const bool many_tiles = s.KH * p.taps * ceil_div(p.rows, kTileRows) >= kTilesWorthPanel;
-  p.copied = p.has_dw && many_tiles && p.way != turned;
-}
-
-template <class T>
-WeightsPlan weights_plan(const ConvShape& shape, bool has_dw, bool has_db) {
-  WeightsPlan p{};
-  p.s = shape;
-  p.has_dw = has_dw;
-  p.has_db = has_db;
-  const ConvShape& s = p.s;
-  lay_tiles<T>(p);
-  const int64_t image = max(1, s.OH * s.OW), row = max(1, s.OW);
-  p.image_cuts = max(1, ceil_div(s.N, max(1, kBlockPositions / image)));
-  p.row_cuts = image <= kBlockPositions ? 1 : ceil_div(s.OH, max(1, kBlockPositions / row));
-  p.column_cuts = ceil_div(row, 2 * kBlockPositions);
-  p.images = ceil_div(s.N, p.image_cuts);
-  p.height = ceil_div(s.OH, p.row_cuts);
-  p.width = ceil_div(s.OW, p.column_cuts);
-  const int64_t bytes = p.dw_size() * static_cast<int64_t>(sizeof(T));
-  p.slices = min(ceil_div(kSliceUnits, p.groups * p.panels), max(1, s.positions() / kSlicePositions));
-  p.slices = max(1, min(min(p.slices, kSliceBytes / max(bytes, 1)), p.blocks()));
-  // Turned, a slice is no dw until the second phase has transposed it.
-  p.own_slices = has_dw ? p.slices - (p.way != WeightsPlan::Way::turned) : 0;
-  return p;
-}
-
-inline int weights_phases(const WeightsPlan& p) { return p.own_slices + p.own_sums() > 0 ? 2 : 1; }
-
-inline int64_t weights_units(const WeightsPlan& p, int phase) {
-  if (phase == 0) return p.slices * p.groups * p.panels;
-  return (p.own_slices > 0 ? ceil_div(p.dw_size(), kSliceElements) : 0) +
-         (p.own_sums() > 0 ? ceil_div(p.s.O, kSumColumns) : 0);
-}
-
-// Elements of the copied rows of x, and of the panels of dy.
-template <class T>
-int64_t packed_x_size(const WeightsPlan& p) {
-  if (p.way != WeightsPlan::Way::folded) return 0;
-  const int64_t rows = p.images * p.reach(p.height);
-  return round_up(rows * p.folded_width(p.width) * p.s.group_channels() + kLanes<T>, 64);
-}
-template <class T>
-int64_t packed_dy_size(const WeightsPlan& p) {
-  return p.copied ? p.images * p.height * p.width * p.panels * kTileColumns<T> : 0;
-}
-
-template <class T>
-int64_t weights_shared_bytes(const WeightsPlan& p) {
-  return (p.own_slices * p.dw_size() + p.own_sums() * p.s.O) * static_cast<int64_t>(sizeof(T));
-}
-
-template <class T>
-int64_t weights_local_bytes(const WeightsPlan& p) {
-  return (packed_x_size<T>(p) + packed_dy_size<T>(p)) * static_cast<int64_t>(sizeof(T));
-}
-
-template <class T>
-double weights_cost(const WeightsPlan& p) {
-  const ConvShape& s = p.s;
-  const double vectors = static_cast<double>(p.groups * ceil_div(p.columns, kLanes<T>) * p.rows * s.KH * p.taps);
-  const double bytes = static_cast<double>(s.N * s.H * s.W * s.C + s.positions() * s.O) * sizeof(T);
-  return 50 + (p.has_dw ? vectors * static_cast<double>(s.positions()) / 5 : 0) + bytes / 20;
-}
-
-// A block of output positions.
-struct WeightsBlock {
-  int64_t n0, images;
-  int64_t oh0, height;
-  int64_t ow0, width;
-
-  int64_t positions() const { return images * height * width; }
-};
-
-inline WeightsBlock weights_block(const WeightsPlan& p, int64_t index) {
-  const ConvShape& s = p.s;
-  const int64_t w = index % p.column_cuts, h = index / p.column_cuts % p.row_cuts;
-  const int64_t n = index / p.column_cuts / p.row_cuts;
-  const int64_t n0 = s.N * n / p.image_cuts, oh0 = s.OH * h / p.row_cuts, ow0 = s.OW * w / p.column_cuts;
-  return {n0,  s.N * (n + 1) / p.image_cuts - n0,   oh0, s.OH * (h + 1) / p.row_cuts - oh0,
-          ow0, s.OW * (w + 1) / p.column_cuts - ow0};
-}
-
-// The outputs o of [0, count) for which 0 <= start + o · stride < size.
-inline Range outputs_inside(int64_t start, int64_t stride, int64_t count, int64_t size) {
-  const int64_t begin = start >= 0 ? 0 : ceil_div(-start, stride);
-  const int64_t end = start >= size ? 0 : min(count, ceil_div(size - start, stride));
-  return {begin, max(begin, end)};
-}
 
 // --- Copies --------------------------------------------------------------------------------------------------------
 
@@ -203,6 +58,24 @@ void copy_rows(T* out, const T* x, const WeightsPlan& p, const WeightsBlock& blo
         for (int64_t j = 0; j < block.width; ++j)
           copy_row_part(out + j * s.KW * channels, row, s, w0 + j * s.SW, s.DW, s.KW);
       }
+    }
+  }
+}
+
+// Strips [first, last) of the part of x that a block looks at; what lies outside x is not written.
+template <class T>
+void copy_strips(T* out, const T* x, const WeightsPlan& p, const WeightsBlock& block, int64_t first, int64_t last) {
+  const ConvShape& s = p.s;
+  const int64_t width = p.reach_across(block.width), height = p.reach(block.height);
+  const int64_t h0 = block.oh0 * s.SH - s.PT, w0 = block.ow0 * s.SW - s.PL;
+  const int64_t begin = max(0, w0), end = min(s.W, w0 + width);
+  for (int64_t n = 0; n < block.images; ++n) {
+    for (int64_t h = max(0, h0); h < min(s.H, h0 + height); ++h) {
+      T* const to = out + ((n * height + h - h0) * width + begin - w0) * p.strip;
+      const T* const from = x + (((block.n0 + n) * s.H + h) * s.W + begin) * s.C;
+      for (int64_t i = first; i < last; ++i)
+        copy_pixels(to + (i - first) * p.strip_size(), p.strip, from + i * p.strip, s.C, end - begin,
+                    min(p.strip, s.C - i * p.strip));
     }
   }
 }
@@ -278,7 +151,10 @@ struct WeightsSlice {
   T *dw, *db;
   const T *x, *dy;
   T *packed_x, *packed_dy;
+  int64_t strip;  // the first one in packed_x
   Fetching soon;
+  Soon strips[2];       // of dy and of x, for the next block
+  int64_t strip_lines;  // to fetch for each tap of a tile
 };
 
 // What the next block reads: rows of one image, or whole images, which are neighbours.
@@ -298,6 +174,26 @@ Fetching next_reads(const WeightsPlan& p, const T* x, const T* dy, const Weights
   return f;
 }
 
+// The same for the strips of some panels.
+template <class T>
+void fetch_strips(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& next, int64_t first, int64_t last,
+                  int64_t taps) {
+  const ConvShape& s = p.s;
+  const int64_t size = sizeof(T), h = next.oh0 * s.SH - s.PT, image = next.n0 * s.H;
+  const int64_t h0 = image + max(0, h), h1 = image + (next.images - 1) * s.H + min(s.H, h + p.reach(next.height));
+  const int64_t columns = p.way == WeightsPlan::Way::grouped ? kLanes<T> : ceil_div(s.group_filters(), p.panels);
+  const int64_t strips = ceil_div(last, p.strip_panels()) - m.strip;
+  const auto pieces = [&](const T* at, int64_t pixels, int64_t channels, int64_t step) {
+    return Soon{reinterpret_cast<const char*>(at), ceil_div(channels * size, 64), pixels, step * size};
+  };
+  m.strips[0] = pieces(m.dy + (next.n0 * s.OH + next.oh0) * s.OW * s.O + first * columns, next.positions(),
+                       (last - first) * columns, s.O);
+  m.strips[1] = pieces(m.x + h0 * s.W * s.C + m.strip * p.strip, max(0, h1 - h0) * s.W, strips * p.strip, s.C);
+  int64_t lines = 0;
+  for (const Soon& soon : m.strips) lines += soon.lines * soon.pieces;
+  m.strip_lines = ceil_div(lines, taps);
+}
+
 // One operand of a block's products: from one output to the next, and from one tap to the next.
 template <class T>
 struct WeightsOperand {
@@ -313,6 +209,10 @@ WeightsOperand<T> operand_x(const WeightsPlan& p, const WeightsSlice<T>& m, cons
     const int64_t channels = s.group_channels(), row = p.folded_width(block.width) * channels;
     const int64_t step = (s.DW == 1 ? s.SW : s.KW) * channels;
     return {m.packed_x, step, s.SH * row, p.reach(block.height) * row, s.DH * row, 0};
+  }
+  if (p.bundle > 0) {
+    const int64_t row = p.reach_across(block.width) * p.strip;
+    return {m.packed_x, s.SW * p.strip, s.SH * row, p.reach(block.height) * row, s.DH * row, s.DW * p.strip};
   }
   const int64_t row = s.W * s.C, h0 = block.oh0 * s.SH - s.PT, w0 = block.ow0 * s.SW - s.PL;
   const T* const at = m.x + (block.n0 * s.H + h0) * row + w0 * s.C;
@@ -359,6 +259,7 @@ void run_taps(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& bloc
       else
         run_weights_tile(job, rows, columns);
       m.soon.advance(job.images * job.rows * job.run);
+      m.strips[m.strips[0].pieces == 0].fetch(m.strip_lines);
     }
   }
 }
@@ -390,7 +291,10 @@ void run_panels(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& bl
     for (int64_t q = q0; q < q1; ++q) {
       const int64_t columns = min(panel, p.columns - q * panel);
       WeightsOperand<T> x = operand_x(p, m, block), dy = operand_dy(p, m, block, round_up(columns, kLanes<T>));
-      if (p.way != folded) x.at += g * channels;
+      if (p.bundle > 0)
+        x.at += (p.way == grouped ? q - m.strip : g - m.strip) * p.strip_size();
+      else if (p.way != folded)
+        x.at += g * channels;
       if (!p.copied) dy.at += g * filters;
       if (turned_way) {
         x.at += q * panel;
@@ -399,7 +303,7 @@ void run_panels(const WeightsPlan& p, WeightsSlice<T>& m, const WeightsBlock& bl
         run_taps(p, m, block, dy, x, job, s.O * channels, rows, columns);
         continue;
       }
-      x.at += p.way == grouped ? q * panel : r0;
+      x.at += p.way != grouped ? r0 : p.bundle > 0 ? 0 : q * panel;
       dy.at += p.copied ? (q - q0) * block.positions() * panel : q * panel;
       job.c = m.dw + r0 * s.O + g * filters + q * panel;
       run_taps(p, m, block, x, dy, job, p.rows * s.O, rows, columns);
@@ -461,15 +365,22 @@ void weights_run(const WeightsPlan& p, T* dw, T* db, const T* x, const T* dy, co
   T* const packed_x = static_cast<T*>(u.local);
   T* const packed_dy = packed_x + packed_x_size<T>(p);
   for (int64_t unit = u.first; unit < u.last;) {
-    const int64_t slice = unit / per_slice, first = unit % per_slice, last = min(per_slice, first + u.last - unit);
+    const int64_t slice = unit / per_slice, first = unit % per_slice, strip = first / p.strip_panels();
+    int64_t last = min(per_slice, first + u.last - unit);
+    if (p.bundle > 0) last = min(last, (strip + p.bundle) * p.strip_panels());
     const int64_t place = slice - (p.slices - p.own_slices);  // -1: the results themselves
-    WeightsSlice<T> m{place < 0 ? dw : shared + place * size, db, x, dy, packed_x, packed_dy, {}};
+    WeightsSlice<T> m{place < 0 ? dw : shared + place * size, db, x, dy, packed_x, packed_dy, strip, {}, {}, 0};
     const int64_t tiles = p.s.KH * p.taps * ceil_div(p.rows, kTileRows) * (last - first);
     const int64_t block0 = p.blocks() * slice / p.slices, block1 = p.blocks() * (slice + 1) / p.slices;
     for (int64_t index = block0; index < block1; ++index) {
       const WeightsBlock block = weights_block(p, index);
       if (p.own_sums() > 0) m.db = sums + index * p.s.O;
-      if (p.has_dw && index + 1 < p.blocks()) m.soon = next_reads(p, x, dy, weights_block(p, index + 1), tiles);
+      const bool more = p.has_dw && index + 1 < block1;
+      if (p.bundle > 0) copy_strips(packed_x, x, p, block, strip, ceil_div(last, p.strip_panels()));
+      if (p.bundle > 0 && more)
+        fetch_strips(p, m, weights_block(p, index + 1), first, last, tiles);
+      else if (more)
+        m.soon = next_reads(p, x, dy, weights_block(p, index + 1), tiles);
       for (int64_t panel = first; panel < last;) {
         const int64_t g = panel / p.panels, q0 = panel % p.panels, q1 = min(p.panels, q0 + last - panel);
         run_panels(p, m, block, index > block0, g, q0, q1);

@@ -67,21 +67,25 @@ constexpr int64_t columns_of(Width width, int64_t columns) {
 
 // sum += a · b for a single vector of columns. Here a broadcast serves one multiply-add only, and what limits is how
 // much can be loaded: every third row has a pointer, so that no address lies on the stack.
-template <class T, int R, bool part>
+template <class T, int R, bool part, int bands>
 GEMMULE_INLINE void add_narrow(const TileJob<T>& job, const T* a, const T* b, Vec<T> (&sum)[R][1]) {
-  constexpr int kPointers = (R + 2) / 3;
+  constexpr int H = R / bands, kPointers = (H + 2) / 3;
   const int64_t a_stride = job.a_stride, b_stride = job.b_stride, lanes = job.lanes;
-  const T* rows[kPointers];
+  const T* rows[bands * kPointers];
 #pragma GCC unroll 16
-  for (int q = 0; q < kPointers; ++q) rows[q] = a + 3 * q * a_stride;
+  for (int q = 0; q < bands * kPointers; ++q)
+    rows[q] = a + 3 * (q % kPointers) * a_stride + (bands > 1 ? q / kPointers * job.a_band : 0);
   for (int64_t k = job.K; k > 0; --k) {
 #pragma GCC unroll 16
-    for (int q = 0; q < kPointers; ++q) asm("" : "+r"(rows[q]));  // or the compiler computes all from one again
+    for (int q = 0; q < bands * kPointers; ++q) asm("" : "+r"(rows[q]));  // or the compiler computes all from one again
     const Vec<T> row = part ? load_partial(b, lanes) : load(b);
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) sum[i][0] = fma(splat(rows[i / 3][i % 3 * a_stride]), row, sum[i][0]);
+    for (int i = 0; i < R; ++i) {
+      const T* const at = rows[i / H * kPointers + i % H / 3] + i % H % 3 * a_stride;
+      sum[i][0] = fma(splat(*at), row, sum[i][0]);
+    }
 #pragma GCC unroll 16
-    for (int q = 0; q < kPointers; ++q) ++rows[q];
+    for (int q = 0; q < bands * kPointers; ++q) ++rows[q];
     b += b_stride;
   }
 }
@@ -103,8 +107,8 @@ void tile(const TileJob<T>& job) {
     for (int64_t x = 0; x < tap_columns; ++x) {
       const T* a = job.a + (by_rows ? y * job.taps.a_row + x * job.taps.a_column : 0);
       const T* b = job.b + (by_rows ? y * job.taps.b_row + x * job.taps.b_column : 0);
-      if constexpr (by_rows && V == 1 && bands == 1) {
-        add_narrow<T, R, part>(job, a, b, sum);
+      if constexpr (by_rows && V == 1) {
+        add_narrow<T, R, part, bands>(job, a, b, sum);
         continue;
       }
 #pragma GCC unroll 2

@@ -245,6 +245,7 @@ CONVOLUTIONS = {
     "all-padding-few": exact_convolution((2, 2, 13, 4), (3, 3, 4, 2), padding=(6, 5, 7, 4)),
     "small-groups": exact_convolution((2, 6, 15, 32), (3, 3, 4, 32), groups=8, padding=(2, 0, 1, 3), strides=(2, 1)),
     "single-groups": exact_convolution((1, 5, 9, 16), (3, 3, 1, 16), groups=16, residual=False, dilation=(1, 2)),
+    "many-groups": exact_convolution((5, 6, 7, 140), (3, 3, 20, 35), groups=7, padding=(1, 1, 1, 1), strides=(2, 1)),
     "few": exact_convolution((2, 6, 35, 20), (3, 3, 20, 3), padding=(1, 1, 1, 1)),
     "few-rows": exact_convolution((1, 9, 35, 2), (3, 5, 2, 2), residual=False, strides=(2, 1), dilation=(2, 1)),
     "few-long": exact_convolution((1, 3, 20, 300), (3, 3, 300, 1), padding=(1, 1, 1, 1)),

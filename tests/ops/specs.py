@@ -226,7 +226,7 @@ def convolved(rank: int) -> Callable[..., Any]:
             taps = (3,) * rank
         least = [(k - 1) * d + 1 if more["padding"] == "valid" else 1 for k, d in zip(taps, more["dilation_rate"])]
         size = tuple(n + int(rng.integers(0, 14)) for n in least)
-        groups = int(rng.choice((1, 1, 1, 2, 3)))
+        groups = int(rng.choice((1, 1, 1, 2, 3, 7)))
         each, filters = (int(c) for c in rng.choice((1, 2, 3, 5, 8, 16, 17, 33), 2))
         batch = int(rng.choice((0, 1, 1, 2, 3, 5)))
         image = (batch, *size, each * groups)
@@ -538,6 +538,10 @@ CONVOLUTION = [
     conv2d("one-pixel", (2, 3, 3, 7), (3, 3), 5),
     conv2d("small-groups", (2, 5, 17, 32), (3, 3), 32, groups=8, padding="same",
            bench=((8, 28, 28, 64), (3, 3, 8, 64), (64,))),
+    conv2d("many-groups", (3, 5, 6, 512), (3, 3), 512, groups=32, padding="same", strides=2,
+           bench=((8, 14, 14, 512), (3, 3, 16, 512), (512,))),
+    conv2d("many-small-groups", (2, 5, 5, 512), (2, 3), 512, groups=128, padding="same"),
+    conv2d("groups-few-filters", (2, 5, 4, 512), (3, 3), 32, groups=16, padding="same"),
     conv2d("few-filters", (2, 6, 21, 5), (3, 3), 3, padding="same", bench=((8, 32, 32, 32), (3, 3, 32, 3), (3,))),
     conv2d("one-filter", (1, 6, 40, 1), (5, 5), 1, padding="same", strides=(2, 1)),
     conv2d("narrow", (1, 7, 5, 6), (3, 3), 37, padding="same"),
