@@ -1,5 +1,6 @@
 // Gradients of the 2-D convolution.
 #include "conv2d_input.h"
+#include "conv2d_patches.h"
 #include "conv2d_weights.h"
 #include "conv2d_winograd.h"
 #include "families.h"
@@ -11,10 +12,11 @@ namespace {
 
 // A kernel of one tap and no padding is a matrix product of pixels; Winograd's way must be allowed and win.
 struct InputArgs {
-  enum class Way : int64_t { product, winograd, direct } way;
+  enum class Way : int64_t { product, winograd, patches, direct } way;
   union {
     GemmPlan product;
     WinogradPlan winograd;
+    PatchPlan patches;
     InputPlan direct;
   };
 };
@@ -33,6 +35,13 @@ InputArgs input_args(const ConvShape& s, int64_t largest_tile, Activation activa
     if (const int64_t tile = winograd_tile(s, WinogradPass::backward_input, largest_tile)) {
       args.way = InputArgs::Way::winograd;
       args.winograd = winograd_plan(s, WinogradPass::backward_input, tile, activation, alpha);
+      return args;
+    }
+  }
+  if constexpr (!kOneWay<T>) {
+    if (is_patched<T>(s)) {
+      args.way = InputArgs::Way::patches;
+      args.patches = patch_plan<T>(s, activation, alpha);
       return args;
     }
   }
@@ -55,28 +64,35 @@ struct Conv2dBackwardInput {
   }
   static int phases(const Args& args) {
     if (args.way == Way::product) return gemm_phases(args.product);
+    if (args.way == Way::patches) return patch_phases(args.patches);
     return args.way == Way::winograd ? winograd_phases(args.winograd) : static_cast<int>(args.direct.phases);
   }
   static int64_t units(const Args& args, int phase) {
     if (args.way == Way::product) return gemm_units<T>(args.product, phase);
+    if (args.way == Way::patches) return patch_units<T>(args.patches, phase);
     return args.way == Way::winograd ? winograd_units(args.winograd, phase) : input_units<T>(args.direct, phase);
   }
   static int64_t shared_bytes(const Args& args) {
     if (args.way == Way::product) return gemm_shared_bytes<T>(args.product);
+    if (args.way == Way::patches) return patch_shared_bytes<T>(args.patches);
     return args.way == Way::winograd ? winograd_shared_bytes(args.winograd) : input_shared_bytes<T>(args.direct);
   }
   static int64_t local_bytes(const Args& args) {
     if (args.way == Way::product) return gemm_local_bytes<T>(args.product);
+    if (args.way == Way::patches) return patch_local_bytes<T>(args.patches);
     return args.way == Way::winograd ? winograd_local_bytes(args.winograd) : input_local_bytes<T>(args.direct);
   }
   static double cost(const Args& args) {
     if (args.way == Way::product) return gemm_cost<T>(args.product);
+    if (args.way == Way::patches) return patch_cost<T>(args.patches);
     return args.way == Way::winograd ? winograd_cost(args.winograd) : input_cost<T>(args.direct);
   }
   static void run(T* dx, const T* dy, const T* w, const T* b, const Args& args, const Units& u) {
     if (args.way == Way::product) return gemm_run<T>(args.product, {dx, dy, w, b}, u);
     if constexpr (sizeof(T) == sizeof(float))
       if (args.way == Way::winograd) return winograd_run(args.winograd, {dx, dy, w, b}, u);
+    if constexpr (!kOneWay<T>)
+      if (args.way == Way::patches) return patch_run<T>(args.patches, dx, dy, w, b, u);
     input_run<T>(args.direct, dx, dy, w, b, u);
   }
 };

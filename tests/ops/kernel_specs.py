@@ -129,17 +129,25 @@ def dense(rows: int, bias: bool, residual: bool) -> Callable[[np.random.Generato
 
 
 def convolution(
-    kernel: str, image: tuple[int, ...], filters: int, padding: tuple[int, int, int, int]
+    kernel: str,
+    image: tuple[int, ...],
+    filters: int,
+    padding: tuple[int, int, int, int],
+    taps: tuple[int, int] = (3, 3),
+    strides: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
 ) -> Callable[[np.random.Generator, str], Operands]:
-    """A 3x3 convolution, or one of its gradients, with everything that can be fused."""
+    """A convolution, or one of its gradients, with everything that can be fused."""
 
     def operands(rng: np.random.Generator, dtype: str) -> Operands:
         def normal(*shape: int) -> np.ndarray:
             return rng.standard_normal(shape).astype(dtype)
 
         images, height, width, channels = image
-        x, w = normal(*image), normal(3, 3, channels, filters) / np.asarray(3 * np.sqrt(channels), dtype)
-        dy = normal(images, height + sum(padding[:2]) - 2, width + sum(padding[2:]) - 2, filters)
+        x, w = normal(*image), normal(*taps, channels, filters) / np.asarray(3 * np.sqrt(channels), dtype)
+        reach = [(count - 1) * gap for count, gap in zip(taps, dilation, strict=True)]
+        rows, columns = (height + sum(padding[:2]) - reach[0], width + sum(padding[2:]) - reach[1])
+        dy = normal(images, (rows - 1) // strides[0] + 1, (columns - 1) // strides[1] + 1, filters)
         if kernel == "conv2d_forward":
             return [np.empty_like(dy)], [x, w, normal(filters), normal(filters), normal(filters), dy]
         if kernel == "conv2d_backward_input":
@@ -167,6 +175,34 @@ WINOGRAD_SHAPES = [
     ("valid", (2, 23, 19, 72), 80, (0, 0, 0, 0)),
     ("wide", (4, 11, 9, 80), 70, (3, 4, 0, 3)),
     ("flat", (3, 4, 50, 64), 96, (1, 1, 2, 0)),
+]
+
+
+def few_channels_rows() -> list[Row]:
+    """Gradients of inputs of few channels: whole images and parts of them, vectors of them and fewer."""
+    return [
+        Row("conv2d_backward_input", convolution("conv2d_backward_input", image, filters, padding, *taps),
+            {"strides": taps[1], "padding": padding, "dilation": taps[2], "groups": 1, "winograd": 2,
+             "activation": "leaky_relu", "alpha": 0.3},
+            tag=f"few-channels-{tag}", tolerance={"float32": 2e-6, "float64": 1e-13})
+        for tag, image, filters, padding, taps in FEW_CHANNELS
+    ]  # fmt: skip
+
+
+ONES = (1, 1)
+FEW_CHANNELS = [
+    ("one", (1, 28, 28, 1), 64, (3, 3, 3, 3), ((7, 7), ONES, ONES)),
+    ("batch", (67, 4, 5, 1), 8, (2, 2, 2, 2), ((5, 5), ONES, ONES)),
+    ("images", (40, 7, 6, 3), 17, (3, 3, 0, 1), ((7, 2), ONES, ONES)),
+    ("parts", (2, 33, 45, 3), 16, (0, 0, 0, 0), ((3, 3), ONES, ONES)),
+    ("strides", (3, 23, 30, 3), 32, (3, 2, 2, 3), ((7, 7), (2, 2), ONES)),
+    ("gaps", (2, 20, 17, 2), 9, (0, 1, 1, 0), ((1, 2), (3, 3), ONES)),
+    ("many-filters", (5, 4, 4, 1), 300, (1, 1, 1, 1), ((3, 3), ONES, ONES)),
+    ("deep", (1, 14, 14, 6), 16, (0, 0, 0, 0), ((5, 5), ONES, ONES)),
+    ("dilation", (2, 15, 12, 4), 10, (1, 0, 3, 2), ((3, 3), ONES, (2, 3))),
+    ("row", (9, 1, 50, 1), 32, (0, 0, 3, 3), ((1, 7), ONES, ONES)),
+    ("pixel", (1, 5, 5, 1), 4, (0, 0, 0, 0), ((5, 5), ONES, ONES)),
+    ("wide", (1, 3, 5, 3), 5, (2, 0, 4, 1), ((5, 9), (1, 2), ONES)),
 ]
 
 
@@ -349,6 +385,7 @@ ROWS = [
     ),
     *(row for kernel in ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weights")
       for row in winograd_rows(kernel)),
+    *few_channels_rows(),
     *(
         Row("batch_norm_forward", normalized_batch(*shape, residual=residual),
             {"epsilon": 0.001, "activation": name, "alpha": alpha}, tag=f"{name}-{'x'.join(map(str, shape))}",
