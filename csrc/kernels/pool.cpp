@@ -4,10 +4,12 @@
 //
 // x (N, H, W, C), y (N, OH, OW, C). What lies outside x is left out of both. Vectors hold neighbouring channels. Where
 // there are few of those, a vector holds several pixels: with a stride of one they are neighbours in memory, with
-// other strides the lanes change places on their way (`every_other_pixel`, `Spread`). What the next row needs is asked
-// for ahead of time: rows are too far apart for the processor to guess.
+// other strides the lanes change places on their way (`every_other_pixel`, `Spread`, `SideBySide`). What lies some way
+// further on is asked for ahead of time: the processor does not guess beyond the end of a page, and of several rows at
+// once it loses track.
 #include "families.h"
 #include "pool_backward.h"
+#include "pool_side_by_side.h"
 
 namespace gemmule::GEMMULE_ISA {
 
@@ -17,6 +19,7 @@ namespace {
 
 template <class T>
 struct Largest {
+  static constexpr bool kPlaces = false;
   Vec<T> best;
 
   GEMMULE_INLINE void start(int64_t) { best = splat(-static_cast<T>(__builtin_inf())); }
@@ -31,6 +34,7 @@ struct Largest {
 // was one: a sum of all elements says so for one addition each. Such windows are done again, number by number.
 template <class T>
 struct LargestPlace {
+  static constexpr bool kPlaces = true;
   Vec<T> best, sum;
   Mask<T> place;
 
@@ -53,6 +57,7 @@ struct LargestPlace {
 
 template <class T>
 struct Mean {
+  static constexpr bool kPlaces = false;
   Vec<T> sum;
 
   GEMMULE_INLINE void start(int64_t) { sum = zero<T>(); }
@@ -71,9 +76,10 @@ struct Taps {
   int64_t pitch, step;  // from one row of x to the next, from one pixel to the next
   int64_t KH, KW;
   double share;                      // of an element in the mean
-  int64_t ahead_rows, ahead_pixels;  // what the next windows below are the first to look at is asked for ahead of time
-  int64_t y_pitch;
+  int64_t ahead_rows, ahead_pixels;  // what windows further on are the first to look at is asked for ahead of time
 };
+
+constexpr int64_t kAheadRead = 768, kAheadWrite = 384;  // elements
 
 // The lanes of kLanes / C pixels at a distance of two, among those of two vectors.
 template <class T>
@@ -114,10 +120,13 @@ GEMMULE_INLINE void windows(T* y, Index* index, const T* const (&x)[V], const Ta
   for (int64_t r = 0; r < taps.ahead_rows; ++r)
     for (int64_t p = 0; p < taps.ahead_pixels; ++p)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) __builtin_prefetch(x[v] + (taps.KH + r) * taps.pitch + p * taps.step, 0, 2);
-  if (taps.ahead_rows)
+      for (int v = 0; v < V; ++v)
+        __builtin_prefetch(x[v] + (taps.KH - 1 - r) * taps.pitch + p * taps.step + kAheadRead, 0, 3);
+  if (taps.ahead_rows) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) __builtin_prefetch(y + taps.y_pitch + v * kLanes<T>, 1, 2);
+    for (int v = 0; v < V; ++v) __builtin_prefetch(y + v * kLanes<T> + kAheadWrite, 1, 3);
+    if constexpr (Op::kPlaces) __builtin_prefetch(index + kAheadWrite, 1, 3);
+  }
   Op op[V];
 #pragma GCC unroll 4  // here and below, or GCC leaves the accumulators in memory
   for (int v = 0; v < V; ++v) op[v].start(taps.kh0 * taps.KW + taps.kw0);
@@ -131,7 +140,7 @@ GEMMULE_INLINE void windows(T* y, Index* index, const T* const (&x)[V], const Ta
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v)
     op[v].finish(y + v * kLanes<T>, index + v * kLanes<T>, v + 1 < V ? kLanes<T> : n, static_cast<T>(taps.share));
-  if constexpr (requires { op[0].place; }) {
+  if constexpr (Op::kPlaces) {
     Vec<T> sum = op[0].sum;
 #pragma GCC unroll 4
     for (int v = 1; v < V; ++v) sum += op[v].sum;
@@ -248,9 +257,8 @@ void pool_forward(T* y, Index* index, const T* x, const PoolShape& s, const Unit
                   .KH = s.KH,
                   .KW = s.KW,
                   .share = 1.0 / static_cast<double>(s.KH * s.KW),
-                  .ahead_rows = s.far() ? s.SH : 0,
-                  .ahead_pixels = s.SW,
-                  .y_pitch = s.OW * s.C};
+                  .ahead_rows = s.far() ? min(s.SH, s.KH) : 0,
+                  .ahead_pixels = s.SW};
   for_each_row(u, blocks, s.OH, [&](int64_t n, int64_t oh, int64_t block) {
     const int64_t at = (n * s.OH + oh) * s.OW * s.C, ow = block * s.columns;
     const Forward<T, Op, Index> forward{s, x + n * s.H * s.W * s.C, y + at, index + at, lanes, whole};
@@ -311,11 +319,16 @@ struct MaxPoolBackward {
     const bool usual = s.KW == 3 || (s.KW == 2 && s.SW == 2), wasteful = s.C < 2 * kLanes<T> && s.C % kLanes<T> != 0;
     return !kSwift<T> || s.wide || !usual || s.SW > s.KW || wasteful;
   }
-  static int64_t units(const PoolShape& s) { return scatters(s) ? s.N * s.scatter_blocks() : OverInputs::units(s); }
+  static int64_t units(const PoolShape& s) {
+    if (SideBySide<T>::suits(s)) return SideBySide<T>::units(s);
+    return scatters(s) ? s.N * s.scatter_blocks() : OverInputs::units(s);
+  }
   static double cost(const PoolShape& s) { return s.cost((s.x_size() + s.y_size()) * sizeof(T)); }
   static void run(T* dx, const T* dy, const void* index, const PoolShape& s, const Units& u) {
     if (s.wide) return scatter_to_places(dx, dy, static_cast<const int32_t*>(index), s, u);
     const uint8_t* const places = static_cast<const uint8_t*>(index);
+    if constexpr (kSwift<T>)
+      if (SideBySide<T>::suits(s)) return side_by_side(dx, FromLargest<T>{dy, places}, s, u);
     if constexpr (kSwift<T>)
       if (!scatters(s))
         return pool_backward<T>(dx, s, u, [=](int64_t at) { return FromLargest<T>{dy + at, places + at}; });
@@ -325,10 +338,16 @@ struct MaxPoolBackward {
 
 // dx (N, H, W, C) | dy (N, OH, OW, C)
 template <class T>
-struct AveragePoolBackward : OverInputs {
+struct AveragePoolBackward {
+  using Args = PoolShape;
+  static int64_t units(const PoolShape& s) {
+    return SideBySide<T>::suits(s) ? SideBySide<T>::units(s) : OverInputs::units(s);
+  }
   static PoolShape prepare(const Call& call) { return PoolShape::of(call, 0, 1); }
   static double cost(const PoolShape& s) { return s.cost((s.x_size() + s.y_size()) * sizeof(T)); }
   static void run(T* dx, const T* dy, const PoolShape& s, const Units& u) {
+    if constexpr (kSwift<T>)
+      if (SideBySide<T>::suits(s)) return side_by_side(dx, FromMean<T>{dy}, s, u);
     pool_backward<T>(dx, s, u, [=](int64_t at) { return FromMean<T>{dy + at}; });
   }
 };

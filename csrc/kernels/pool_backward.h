@@ -19,6 +19,10 @@ struct FromLargest {
   static GEMMULE_INLINE Vec<T> chosen(Vec<T> dy, Mask<T> place, Mask<T> number) {
     return select<T>(place == number, dy, zero<T>());
   }
+  // The places of lanes that have moved, less the columns that those stand for.
+  static GEMMULE_INLINE Mask<T> moved(Mask<T> place, Mask<T> lanes, Mask<T> column) {
+    return reinterpret_cast<Mask<T>>(permute<T>(reinterpret_cast<Vec<T>>(place), lanes)) - column;
+  }
   GEMMULE_INLINE void ask(int64_t at) const {
     __builtin_prefetch(dy + at, 0, 2);
     __builtin_prefetch(index + at, 0, 2);
@@ -36,6 +40,7 @@ struct FromMean {
   GEMMULE_INLINE Nothing place(int64_t, int64_t) const { return {}; }
   GEMMULE_INLINE Vec<T> gradient(int64_t at, int64_t n, T share) const { return load_partial(dy + at, n) * share; }
   static GEMMULE_INLINE Vec<T> chosen(Vec<T> dy, Nothing, Mask<T>) { return dy; }
+  static GEMMULE_INLINE Nothing moved(Nothing, Mask<T>, Mask<T>) { return {}; }
   GEMMULE_INLINE void ask(int64_t at) const { __builtin_prefetch(dy + at, 0, 2); }
   static constexpr bool kSpreads = kSwift<T>;
   static T share(int64_t elements) { return T(1) / static_cast<T>(elements); }
@@ -117,7 +122,9 @@ struct Backward {
   GEMMULE_INLINE void run_of(T* at, int64_t ow, int64_t first, int64_t n) const {
     int64_t i = 0;
     for (; i + kLanes<T> <= n; i += kLanes<T>) gathered<kStep, kWidth, kRows>(at + i, ow, first, i, kLanes<T>);
-    if (i < n) gathered<kStep, kWidth, kRows>(at + i, ow, first, i, n - i);
+    if (i == n) return;
+    i = max(0, n - kLanes<T>);  // rather twice the same than a part of a vector
+    gathered<kStep, kWidth, kRows>(at + i, ow, first, i, min(n, kLanes<T>));
   }
 
   template <int kStep, int kWidth, int kRows>

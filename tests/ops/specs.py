@@ -743,6 +743,13 @@ def padded(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
     return [shape], {"pad_width": tuple((int(rng.integers(4)), int(rng.integers(4))) for _ in shape)}
 
 
+def side_by_side(rng: np.random.Generator) -> tuple[list[Shape], dict[str, Any]]:
+    """Windows that touch, over few channels, with up to a window's rows and columns left over."""
+    pool = tuple(int(size) for size in rng.integers(1, 6, 2))
+    lengths = [size * int(rng.integers(1, 12)) + int(rng.integers(0, size)) for size in pool]
+    return [(int(rng.integers(0, 4)), *lengths, int(rng.integers(1, 9)))], {"pool_size": pool}
+
+
 def pool(tag: str, image: Shape, size: Any, **arguments: Any) -> list[Row]:
     """Both kinds of pooling."""
     bench, fuzz = arguments.pop("bench", ()), arguments.pop("fuzz", None)
@@ -761,6 +768,8 @@ POOL = [
     *pool("dense", (2, 5, 9, 3), 3, strides=1, padding="same", bench=((16, 28, 28, 32),)),
     *pool("few-channels", (3, 6, 70, 6), 2, bench=((128, 14, 14, 6),)),
     *pool("one-channel", (2, 4, 37, 1), (2, 3), bench=((128, 28, 28, 1),)),
+    *pool("side-by-side", (3, 9, 39, 3), 2, fuzz=side_by_side),
+    *pool("side-by-side-wide", (2, 8, 26, 2), (3, 4)),
     *pool("gaps", (2, 9, 11, 4), (1, 2), strides=(2, 3)),
     *pool("sequence", (3, 19, 5), 2, bench=((32, 200, 64),)),
     *pool("sequence-same", (3, 19, 33), 4, strides=3, padding="same"),
