@@ -523,7 +523,7 @@ OLD = [
     (lambda: regressor().predict_proba(X), AttributeError,
      "'Sequential' object has no attribute 'predict_proba'. Call predict, which returns the probabilities."),
     (lambda: regressor().fit_generator(X), AttributeError,
-     "'Sequential' object has no attribute 'fit_generator'. Call fit(x, y), with arrays."),
+     "'Sequential' object has no attribute 'fit_generator'. Call fit(x), which takes generators."),
     (lambda: regressor().layers[0].updates, AttributeError,
      "'Dense' object has no attribute 'updates'. Layers update moving statistics by themselves."),
     (lambda: regressor().layers[0].no_such_thing, AttributeError,

@@ -94,10 +94,10 @@ LAYER = {
 }
 MODEL = {
     "add_metric": f"Instead, {_METRICS}.",
-    "evaluate_generator": "Call evaluate(x, y), with arrays.",
-    "fit_generator": "Call fit(x, y), with arrays.",
+    "evaluate_generator": "Call evaluate(x), which takes generators.",
+    "fit_generator": "Call fit(x), which takes generators.",
     "predict_classes": "Write np.argmax(model.predict(x), axis=-1), or model.predict(x) > 0.5 for one sigmoid unit.",
-    "predict_generator": "Call predict(x), with arrays.",
+    "predict_generator": "Call predict(x), which takes generators.",
     "predict_proba": "Call predict, which returns the probabilities.",
 }
 METRIC = {"reset_states": "Call reset_state()."}

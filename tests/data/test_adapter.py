@@ -279,8 +279,10 @@ BAD = [
     ),
     pytest.param(
         {"x": range(3).__iter__()},
-        NotImplementedError,
-        "An iterator or generator as x is not supported yet. Leave it at its default.",
+        ValueError,
+        "x gave a batch that cannot be used: x must be an array whose first dimension counts the examples. Received: "
+        "x=0. For one example: x = np.array([x]). A batch is (x, y) or (x, y, sample_weight) of arrays with one row "
+        "for each example. Received: batch=0.",
         id="iterator",
     ),
     pytest.param(

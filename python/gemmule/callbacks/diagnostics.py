@@ -40,8 +40,9 @@ class Diagnostics(Periodic):
     deviations right to a few per cent; only dead units are looked for everywhere. What was not measured is NaN, or
     `None` for a histogram.
 
-    A look runs the batch forward once more, recorded and replayed as steps are; random counters and moving statistics are put back, so training
-    takes the same course, to the last bit, with or without. Batches in between are not touched.
+    A look runs the batch forward once more, recorded and replayed as steps are; random counters and moving statistics
+    are put back, so training takes the same course, to the last bit, with or without. Batches in between are not
+    touched.
 
     Args:
         every: distance of the batches that are looked at, counted through all epochs; the first one is looked at.

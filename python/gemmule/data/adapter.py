@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gemmule.data.nested import ONE, Form, labels, take_apart
-from gemmule.errors import describe, not_yet, received
+from gemmule.errors import describe, received
 from gemmule.tensor import Tensor
 
 KEPT = ("float32", "float64", "int32", "int64", "uint8", "bool")
@@ -97,13 +97,13 @@ def training_data(
             "sample_weight * np.array([class_weight[c] for c in y])."
         )
     data = dataset(x, y, sample_weight)
-    validation = None if validation_data is None else _validation(validation_data)
-    if validation is None and validation_split:
-        data, validation = _split(data, validation_split)
+    held_out = None if validation_data is None else validation(validation_data)
+    if held_out is None and validation_split:
+        data, held_out = _split(data, validation_split)
     if class_weight is not None:
         weights = [_class_weights(class_weight, data.targets)]
         data = data._replace(weights=weights, forms=(*data.forms[:2], ONE))
-    return data, validation
+    return data, held_out
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -157,7 +157,10 @@ def _raw_array(name: str, value: Any) -> np.ndarray:
     if hasattr(value, "to_numpy"):
         return _from_frame(name, value)
     if hasattr(value, "__iter__") and not hasattr(value, "__array__") and not isinstance(value, Sequence):
-        raise not_yet(f"An iterator or generator as {name}")
+        raise ValueError(
+            f"{name} is no array, and only fit, evaluate and predict take generators and other things that give "
+            f"batches, as their x.{received(**{name: value})}"
+        )
     try:
         return np.asarray(value)
     except ValueError:
@@ -248,7 +251,12 @@ def _labels(y: np.ndarray) -> np.ndarray:
     )
 
 
-def _validation(validation_data: Any) -> Dataset:
+def validation(validation_data: Any) -> Dataset:
+    """The argument of `fit`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: if it is neither, or the arrays do not fit each other.
+    """
     if not isinstance(validation_data, (tuple, list)) or not 2 <= len(validation_data) <= 3:
         raise ValueError(
             f"validation_data must be a tuple (x, y) or (x, y, sample_weight). Received: {_outline(validation_data)}."

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemmule.callbacks import CallbackList
+from gemmule.data.adapter import Dataset
+from gemmule.data.batches import Batches
 from gemmule.errors import NonFiniteError, received
 from gemmule.models.compiled import Compiled
 from gemmule.models.progress import Progress
 from gemmule.models.runner import EpochRunner, Training
 
 if TYPE_CHECKING:
-    from gemmule.data.adapter import Dataset
     from gemmule.models.feed import Feed
     from gemmule.models.model import Model
 
@@ -20,20 +22,32 @@ if TYPE_CHECKING:
 class _BatchHooks:
     """Brings the batch hooks of callbacks to the runner."""
 
-    def __init__(self, callbacks: CallbackList, compiled: Compiled, prefix: str) -> None:
-        self._callbacks, self._compiled, self._prefix = callbacks, compiled, prefix
+    def __init__(
+        self, callbacks: CallbackList, compiled: Compiled, prefix: str, progress: Progress | None = None
+    ) -> None:
+        self._callbacks, self._compiled, self._prefix, self._progress = callbacks, compiled, prefix, progress
 
     def next_batch(self, batch: int) -> int:
         return self._callbacks.next_batch(batch) if self._prefix == "train" else batch
 
     def batch_begin(self, batch: int) -> None:
+        self._count(batch)
         getattr(self._callbacks, f"on_{self._prefix}_batch_begin")(batch, {})
 
     def batch_end(self, batch: int) -> None:
+        self._count(batch + 1)
         getattr(self._callbacks, f"on_{self._prefix}_batch_end")(batch, self._compiled.results())
 
+    def _count(self, done: int) -> None:
+        if self._progress is not None and self._progress.counted is not None:
+            self._progress.counted = done
 
-def _batch_count(size: int, batch_size: int, limit: int | None, name: str) -> int:
+
+def _batch_count(data: Dataset | Batches, batch_size: int, limit: int | None, name: str) -> int | None:
+    """How many batches an epoch has; `None` if only its end will tell."""
+    if isinstance(data, Batches):
+        return limit or data.length
+    size = data.size
     batches = -(-size // batch_size)
     if limit is not None and limit > batches:
         raise ValueError(
@@ -61,22 +75,25 @@ def train_loop(
     model: Model,
     compiled: Compiled,
     runner: EpochRunner,
-    data: Dataset,
-    validation: Dataset | None,
+    data: Dataset | Batches,
+    validation: Dataset | Batches | None,
     plan: Plan,
     verbose: str | int,
     callbacks: Any,
 ) -> Any:
     """What `fit` does once its arguments are checked; see there."""
-    batches = _batch_count(data.size, plan.batch_size, plan.steps_per_epoch, "steps_per_epoch")
-    with Training(runner, compiled, data) as feed:
-        runner.check_validation(validation)
+    batches = _batch_count(data, plan.batch_size, plan.steps_per_epoch, "steps_per_epoch")
+    first = data.peek() if isinstance(data, Batches) else data
+    with Training(runner, compiled, first) as feed:
+        runner.check_validation(validation.peek() if isinstance(validation, Batches) else validation)
         hooks = CallbackList(callbacks, True, model=model, verbose=verbose, epochs=plan.epochs, steps=batches)
         settings = {
-            "examples": data.size, "batch_size": plan.batch_size, "steps_per_epoch": batches, "shuffle": plan.shuffle,
+            "examples": data.size if isinstance(data, Dataset) else None, "batch_size": plan.batch_size,
+            "steps_per_epoch": batches, "shuffle": plan.shuffle,
             "data": [f"{name} {shape} {stored}" for name, shape, stored, _ in feed.layout.columns],
         }  # fmt: skip
-        return _Fit(model, compiled, runner, feed, validation, plan, hooks, settings).run()
+        source = data if isinstance(data, Batches) else feed
+        return _Fit(model, compiled, runner, source, validation, plan, hooks, settings).run()
 
 
 class _Fit:
@@ -87,16 +104,18 @@ class _Fit:
         model: Model,
         compiled: Compiled,
         runner: EpochRunner,
-        feed: Feed,
-        validation: Dataset | None,
+        feed: Feed | Batches,
+        validation: Dataset | Batches | None,
         plan: Plan,
         hooks: CallbackList,
         settings: dict[str, Any],
     ) -> None:
         self.model, self.compiled, self.runner, self.feed = model, compiled, runner, feed
         self.validation, self.plan, self.hooks = validation, plan, hooks
-        self.watch = _BatchHooks(hooks, compiled, "train") if hooks.needs_batches else None
-        self.progress = Progress(compiled, hooks, feed.arrays["indices"], settings, plan.initial_epoch)
+        order = feed.order if isinstance(feed, Batches) else feed.arrays["indices"]
+        self.progress = Progress(compiled, hooks, order, settings, plan.initial_epoch)
+        self.progress.counted = 0 if isinstance(feed, Batches) else None
+        self.watch = _BatchHooks(hooks, compiled, "train", self.progress) if hooks.needs_batches else None
 
     def run(self) -> Any:
         """All epochs; the history."""
@@ -139,6 +158,8 @@ class _Fit:
         hook, late = ("", []) if interrupted is None else self.progress.restore(interrupted)
         if interrupted is not None:
             model.stop_training = bool(interrupted.state["stop_training"])
+            if isinstance(self.feed, Batches):
+                self.feed.take_up(hook, self.progress.batch)
         model._progress, model._interrupted = self.progress, None
         return hook, late
 
@@ -146,7 +167,11 @@ class _Fit:
         self.progress.epoch = epoch
         self.progress.start_epoch()
         self.compiled.reset_metrics()
-        if self.plan.shuffle:
+        if isinstance(self.feed, Batches):
+            self.feed.begin_epoch(
+                self.compiled.shuffle_stream if self.plan.shuffle else None, self.plan.steps_per_epoch
+            )
+        elif self.plan.shuffle:
             self.feed.shuffle(self.compiled.shuffle_stream)
         self.hooks.on_epoch_begin(epoch)
 
@@ -184,14 +209,33 @@ class _Fit:
         batches, size, progress = self.progress.settings["steps_per_epoch"], self.plan.batch_size, self.progress
         place = f"epoch {progress.epoch + 1}, "
         try:
-            self.runner.run(
-                True, self.feed, size, batches, place, self.watch, after_slice, start=progress.batch, begun=begun
-            )
+            if isinstance(self.feed, Batches):
+                self._run_source(self.feed, batches, place, after_slice, begun)
+            else:
+                self.runner.run(
+                    True, self.feed, size, batches, place, self.watch, after_slice, start=progress.batch, begun=begun
+                )
         except NonFiniteError as error:
             if not self.hooks.on_non_finite(error):
                 raise
             self.hooks.progress(progress.batch, self.compiled.results)
             self.model.stop_training = True
+
+    def _run_source(
+        self, source: Batches, batches: int | None, place: str, after_slice: Callable[[int], bool], begun: bool
+    ) -> None:
+        again, progress, params = self.plan.steps_per_epoch is not None, self.progress, self.hooks.params
+        done = self.runner.run_batches(
+            True, source, batches, place, self.watch, after_slice, progress.batch, begun, again
+        )
+        progress.counted = done
+        if params is not None and params.get("steps") is None:
+            params["steps"] = done  # callbacks have the same dict
+        more = progress.epoch + 1 < self.plan.epochs
+        if not self.model.stop_training and (done < batches if batches else more and not source.begins_anew):
+            source.warn_of_end(done, batches)
+            self.model.stop_training = True
+        source.end_epoch()
 
     def _validate(self) -> dict[str, float]:
         if self.validation is None or (self.progress.epoch + 1) % self.plan.validation_freq:
@@ -205,7 +249,7 @@ def test_loop(
     model: Model,
     compiled: Compiled,
     runner: EpochRunner,
-    data: Dataset,
+    data: Dataset | Batches,
     batch_size: int,
     verbose: str | int,
     callbacks: Any,
@@ -220,21 +264,26 @@ def _test_loop(
     model: Model,
     compiled: Compiled,
     runner: EpochRunner,
-    data: Dataset,
+    data: Dataset | Batches,
     batch_size: int,
     verbose: str | int,
     callbacks: Any,
     steps: int | None,
 ) -> dict[str, float]:
-    feed = runner.feed(*runner.prepare(data, training=False))
-    batches = _batch_count(data.size, batch_size, steps, "steps")
+    batches = _batch_count(data, batch_size, steps, "steps")
+    if isinstance(data, Batches):
+        data.begin()
+    whole = runner.prepare(data.peek() if isinstance(data, Batches) else data, training=False)
     inside_fit = isinstance(callbacks, CallbackList)
     hooks = callbacks if inside_fit else CallbackList(callbacks, model=model, verbose=verbose, steps=batches)
     watch = _BatchHooks(hooks, compiled, "test") if hooks.needs_test_batches else None
     with compiled.own_accumulators():
         hooks.on_test_begin()
         after_slice = None if inside_fit else lambda done: bool(hooks.progress(done, compiled.results))
-        runner.run(False, feed, batch_size, batches, "evaluation, ", watch, after_slice)
+        if isinstance(data, Batches):
+            runner.run_batches(False, data, batches, "evaluation, ", watch, after_slice)
+        else:
+            runner.run(False, runner.feed(*whole), batch_size, batches or 0, "evaluation, ", watch, after_slice)
         logs = compiled.results()
         hooks.on_test_end(logs)
     return logs

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from gemmule import mutation
 from gemmule.backend import backend, execute
 from gemmule.data import adapter
+from gemmule.data.batches import Batches
 from gemmule.data.nested import ONE, Form, check_inputs, put_together, take_apart
 from gemmule.errors import received
 from gemmule.layers.rules import without_losses
@@ -190,13 +193,22 @@ class Predictor:
         if size <= batch_size and hooks is None:
             form, leaves = self._part(data, 0, size)
             return form.pack(leaves)
+        starts = range(0, size, batch_size)
+        return self._joined([(data, start, min(start + batch_size, size)) for start in starts], hooks)
+
+    def predict_batches(self, source: Batches, steps: int | None, hooks: Any) -> Any:
+        """Outputs for batches that come one by one."""
+        source.peek()
+        return self._joined(((data, 0, data.size) for data in islice(iter(source.take, None), steps)), hooks)
+
+    def _joined(self, batches: Iterable[tuple[adapter.Dataset, int, int]], hooks: Any) -> Any:
         parts: list[list[np.ndarray]] = []
         if hooks:
             hooks.on_predict_begin()
-        for number, start in enumerate(range(0, size, batch_size)):
+        for number, (data, start, stop) in enumerate(batches):
             if hooks:
                 hooks.on_predict_batch_begin(number)
-            form, leaves = self._part(data, start, min(start + batch_size, size))
+            form, leaves = self._part(data, start, stop)
             parts.append(leaves)
             if hooks:
                 hooks.on_predict_batch_end(number, {"outputs": form.pack(leaves)})

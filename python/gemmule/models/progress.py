@@ -33,7 +33,10 @@ class Progress:
     Attributes:
         epoch: the current epoch.
         logs: values of the epoch, once it is over.
+        counted: batches done in this epoch, when they come one by one; else the cursor tells.
     """
+
+    counted: int | None = None
 
     def __init__(
         self, compiled: Compiled, hooks: CallbackList, order: np.ndarray, settings: dict[str, Any], epoch: int
@@ -46,11 +49,14 @@ class Progress:
     @property
     def batch(self) -> int:
         """Batches done in this epoch."""
+        if self.counted is not None:
+            return self.counted
         return -(-int(self._compiled.cursor[0]) // self.settings["batch_size"])
 
     def start_epoch(self) -> None:
         """Goes back to the first batch."""
         self._compiled.cursor[0] = 0
+        self.counted = None if self.counted is None else 0
         self.logs = {}
 
     # ---- Writing it down -----------------------------------------------------------------------------------------
@@ -109,7 +115,10 @@ class Progress:
         self._check(state["settings"])
         partners = self._partners(state["callbacks"])
         self.epoch, self.logs = int(state["epoch"]), dict(state["logs"])
-        self._compiled.cursor[0] = min(int(state["batch"]) * self.settings["batch_size"], self._order.size)
+        if self.counted is None:
+            self._compiled.cursor[0] = min(int(state["batch"]) * self.settings["batch_size"], self._order.size)
+        else:
+            self.counted = int(state["batch"])
         self._order[...] = self._checked_order(arrays["/order"])
         self._compiled.restore_sums(arrays, bool(state["tracked"]))
         for number, saved in partners.items():

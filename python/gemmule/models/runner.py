@@ -19,6 +19,7 @@ from gemmule.store import generation
 
 if TYPE_CHECKING:
     from gemmule.data.adapter import Dataset
+    from gemmule.data.batches import Batches
     from gemmule.data.nested import Form
     from gemmule.models.model import Model
 
@@ -185,6 +186,58 @@ class EpochRunner:
             for counter, count in counters:
                 counter[...] = count
 
+    def run_batches(
+        self,
+        training: bool,
+        source: Batches,
+        batches: int | None,
+        place: str = "",
+        hooks: Any = None,
+        after_slice: Callable[[int], bool] | None = None,
+        start: int = 0,
+        begun: bool = False,
+        again: bool = False,
+    ) -> int:
+        """Runs an epoch of batches that come one by one; each is a step of its own on arrays of its own.
+
+        Args:
+            training: train or evaluate.
+            source: of the batches.
+            batches: how many; `None` for all there are.
+            place: see `run`.
+            hooks: see `run`.
+            after_slice: see `run`.
+            start: see `run`.
+            begun: see `run`.
+            again: whether the source may begin anew to give as many.
+
+        Returns:
+            The number of batches done.
+        """
+        done = start
+        while batches is None or done < batches:
+            data = source.take(again)
+            if data is None:
+                break
+            feed = self.feed(*self.prepare(data, training))
+            stop = False
+
+            def after(_: int, number: int = done + 1) -> bool:
+                nonlocal stop
+                stop = after_slice is not None and after_slice(number)
+                return stop
+
+            one = None if hooks is None else _Numbered(hooks, done)
+            try:
+                self._run(training, feed, data.size, 1, f"{place}batch {done + 1}: ", one, after, 0, begun)
+            finally:
+                self._next = None
+                self._let_go(feed)
+            done, begun = done + 1, False
+            if stop:
+                break
+        return done
+
     def prepare(self, data: Dataset, training: bool) -> tuple[Dataset, list[Form]]:
         """Builds what is not built, checks the data against the model, and gets ready to train.
 
@@ -225,6 +278,22 @@ class EpochRunner:
     def arena_bytes(self) -> int:
         """Bytes of the arenas of all recorded steps."""
         return sum(step.plan.arena_bytes for step in self._steps.values() if step.plan is not None)
+
+
+class _Numbered:
+    """Hooks that hear of the only batch of a run by its number in the epoch."""
+
+    def __init__(self, hooks: Any, number: int) -> None:
+        self._hooks, self._number = hooks, number
+
+    def next_batch(self, batch: int) -> int:
+        return self._hooks.next_batch(self._number) - self._number
+
+    def batch_begin(self, batch: int) -> None:
+        self._hooks.batch_begin(self._number)
+
+    def batch_end(self, batch: int) -> None:
+        self._hooks.batch_end(self._number)
 
 
 class Training:

@@ -11,6 +11,7 @@ import numpy as np
 from gemmule.autograd import GradientTape
 from gemmule.callbacks import CallbackList
 from gemmule.data import adapter
+from gemmule.data.batches import Batches, check_alone, gives_batches
 from gemmule.data.nested import ONE, Form, put_together
 from gemmule.errors import received
 from gemmule.layers.rules import total_loss
@@ -169,25 +170,29 @@ class Trainer(Compilation):
 
         Args:
             x: examples, an array, nested list or DataFrame, first dimension the examples; for several inputs a list
-                of them or a dict by the names of the inputs.
+                of them or a dict by the names of the inputs. Or what gives batches `(x, y)` or `(x, y,
+                sample_weight)`: a generator, a loader, or an object with `__len__` and `__getitem__`
+                (`utils.PyDataset`), whose batches `shuffle` puts in another order.
             y: targets; for several outputs a list or a dict by their names.
             batch_size: examples per step, 32 by default; the last batch of an epoch may be smaller.
             epochs: number of the last epoch (with `initial_epoch` the count starts there).
             verbose: 0 silent, 1 progress bar, 2 one line per epoch; `"auto"` is 1.
             callbacks: list of `Callback` objects.
             validation_split: fraction of the data, the last rows before shuffling, to validate on.
-            validation_data: `(x, y)` or `(x, y, sample_weight)`; wins over `validation_split`.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or what gives batches; wins over `validation_split`.
             shuffle: whether to put the examples in a new order each epoch.
             class_weight: weight of each class number; for models with one output.
             sample_weight: weight of each example; one array for all outputs, or a list or dict with one for each.
             initial_epoch: epoch to start with.
-            steps_per_epoch: batches per epoch, all by default.
+            steps_per_epoch: batches per epoch, all by default; a generator without end needs it. The next epoch goes
+                on where this one ended.
             validation_steps: batches of the validation data, all by default.
             validation_batch_size: `batch_size` by default.
             validation_freq: validate every so many epochs.
             resume: go on with the run that was interrupted when the model was saved with `state="full"`, with the same
                 data, settings and callbacks: it ends with the same bits as if it had never stopped. A validation that
-                was under way begins anew. `initial_epoch` does not count then.
+                was under way begins anew. `initial_epoch` does not count then. A generator goes on with the batch it
+                gives next, with a warning: where it stood cannot be restored.
 
         Returns:
             A `History`; its `history` dict has the values of each epoch. Training values are means over the epoch,
@@ -210,7 +215,9 @@ class Trainer(Compilation):
             _check_count(name, value)
         if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, (int, np.integer)) or initial_epoch < 0:
             raise ValueError(f"initial_epoch must be a non-negative integer.{received(initial_epoch=initial_epoch)}")
-        data, validation = adapter.training_data(x, y, sample_weight, class_weight, validation_split, validation_data)
+        data, validation = _training_data(
+            x, y, sample_weight, class_weight, validation_split, validation_data, batch_size=batch_size
+        )
         batch_size = batch_size or 32
         plan = Plan(
             batch_size, epochs, initial_epoch, bool(shuffle), steps_per_epoch, validation_steps,
@@ -247,7 +254,11 @@ class Trainer(Compilation):
         compiled = self._require_compiled("evaluate")
         _check_count("batch_size", batch_size)
         _check_count("steps", steps)
-        data = adapter.dataset(x, y, sample_weight)
+        if gives_batches(x):
+            check_alone(y=y, batch_size=batch_size, sample_weight=sample_weight)
+            data: Any = Batches(x)
+        else:
+            data = adapter.dataset(x, y, sample_weight)
         logs = test_loop(cast("Model", self), compiled, self._runner, data, batch_size or 32, verbose, callbacks, steps)
         return _packed(logs, self.metrics_names, return_dict)
 
@@ -262,7 +273,8 @@ class Trainer(Compilation):
         """The model's outputs for many examples, batch by batch, in inference mode.
 
         Args:
-            x: examples; a list or dict of arrays for several inputs.
+            x: examples; a list or dict of arrays for several inputs; or what gives batches, see `fit`, of which only
+                the inputs are looked at.
             batch_size: examples per step, 32 by default.
             verbose: accepted values as in `fit`; predictions are quick and show no bar.
             steps: number of batches, all by default.
@@ -282,6 +294,9 @@ class Trainer(Compilation):
         if self._predictor is None:
             self._predictor = Predictor(cast("Model", self))
         hooks = CallbackList(callbacks, model=self) if callbacks else None
+        if gives_batches(x):
+            check_alone(batch_size=batch_size)
+            return self._predictor.predict_batches(Batches(x), steps, hooks)
         return self._predictor.predict(x, batch_size or 32, steps, hooks)
 
     def train_on_batch(
@@ -354,6 +369,20 @@ class Trainer(Compilation):
             "arenas": arenas,
             "total": parameters + training + arenas,
         }
+
+
+def _training_data(
+    x: Any, y: Any, sample_weight: Any, class_weight: Any, split: Any, held_out: Any, batch_size: Any
+) -> tuple[adapter.Dataset | Batches, adapter.Dataset | Batches | None]:
+    """The arguments of `fit` of these names: arrays, or what gives batches, to train and to validate on."""
+    later = Batches(held_out, "validation_data") if gives_batches(held_out) else None
+    if gives_batches(x):
+        check_alone(y=y, batch_size=batch_size, sample_weight=sample_weight, validation_split=split)
+        arrays = None if later is not None or held_out is None else adapter.validation(held_out)
+        return Batches(x, "x", class_weight), later or arrays
+    if later is not None:
+        return adapter.training_data(x, y, sample_weight, class_weight)[0], later
+    return adapter.training_data(x, y, sample_weight, class_weight, split, held_out)
 
 
 def _rows(x: Any) -> int:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from gemmule.data.batches import PyDataset
 from gemmule.random import set_random_seed
 from gemmule.registry import (
     CustomObjectScope,
@@ -30,6 +31,7 @@ _HOME = {
 
 __all__ = [
     "CustomObjectScope",
+    "PyDataset",
     "check_gradients",
     "clear_session",
     "confusion_matrix",
