@@ -51,6 +51,11 @@ def test_constants():
     np.testing.assert_array_equal(initializers.get("zeros")((2, 3)).numpy(), np.zeros((2, 3)))
     np.testing.assert_array_equal(initializers.get("ones")((2,), dtype="int32").numpy(), np.ones(2))
     np.testing.assert_array_equal(initializers.Constant(3.5)((2,)).numpy(), [3.5, 3.5])
+    table = initializers.get(np.arange(6).reshape(3, 2))
+    np.testing.assert_array_equal(table((3, 2)).numpy(), [[0, 1], [2, 3], [4, 5]])
+    np.testing.assert_array_equal(initializers.get(gm.ops.ones((2,)))((3, 2)).numpy(), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="the array does not have the shape of the weights"):
+        table((2, 3))
 
 
 def test_fans_of_other_ranks():

@@ -164,3 +164,14 @@ def test_keras_stops_at_the_same_epochs() -> None:
         assert found == case["outcome"], case
     assert len(cases) == oracle.CASES
     assert len({case["outcome"]["stopped_epoch"] for case in cases}) > 5
+
+
+@pytest.mark.parametrize("kind", ["EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"])
+def test_a_metric_of_several_values_cannot_be_watched(tmp_path, kind: str) -> None:
+    model = gm.Sequential([gm.Input((2,)), gm.layers.Dense(3, activation="softmax")])
+    model.compile(loss="categorical_crossentropy", metrics=[gm.metrics.F1Score(name="f1")])
+    extra = {"filepath": tmp_path / "m.keras", "save_best_only": True} if kind == "ModelCheckpoint" else {}
+    callback = getattr(gm.callbacks, kind)(monitor="f1", mode="max", **extra)
+    message = f"{kind} watches 'f1', which has several values, and none of them says alone what is better."
+    with pytest.raises(ValueError, match=message):
+        model.fit(np.ones((6, 2)), np.eye(3)[[0, 1, 2, 0, 1, 2]], verbose=0, callbacks=[callback])

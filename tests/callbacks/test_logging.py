@@ -53,6 +53,26 @@ def test_csv_goes_on(tmp_path) -> None:
     assert rows(path)[1][3:] == ["NA", "NA"]
 
 
+@pytest.mark.parametrize("append", [False, True])
+def test_csv_of_a_run_that_is_taken_up(tmp_path, append: bool) -> None:
+    """Lines of epochs behind the one that was saved are written anew; those of an earlier run stay, if asked for."""
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss,mae,val_loss,val_mae\n7,1,1,1,1\n")
+
+    class Save(gm.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.save(tmp_path / "run.gemmule", state="full")
+
+    options = {"epochs": 4, "batch_size": 20, "verbose": 0}
+    make().fit(X, Y, callbacks=[CSVLogger(path, append=append), Save()], **options)
+    whole = path.read_text()
+    assert [line[0] for line in rows(path)] == ["epoch", *(["7"] if append else []), "0", "1", "2", "3"]
+    model = gm.models.load_model(tmp_path / "run.gemmule")
+    model.fit(X, Y, resume=True, callbacks=[CSVLogger(path, append=append), Save()], **options)
+    assert path.read_text() == whole
+
+
 def test_logs_of_a_run_that_is_taken_up(tmp_path) -> None:
     class Save(gm.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -68,7 +88,7 @@ def test_logs_of_a_run_that_is_taken_up(tmp_path) -> None:
         make().fit(X, Y, epochs=4, batch_size=20, verbose=0, callbacks=callbacks(False, Save()))
     model, silent = gm.models.load_model(tmp_path / "run.gemmule"), Save()
     silent.on_epoch_begin = lambda epoch, logs=None: None
-    model.fit(X, Y, epochs=4, batch_size=20, verbose=0, resume=True, callbacks=callbacks(True, silent))
+    model.fit(X, Y, epochs=4, batch_size=20, verbose=0, resume=True, callbacks=callbacks(False, silent))
     assert [line[0] for line in rows(tmp_path / "log.csv")] == ["epoch", "0", "1", "2", "3"]
     steps = [event.step for event in read(tmp_path / "logs" / "train").Scalars("batch_loss")]
     assert steps == list(range(0, 20, 2))

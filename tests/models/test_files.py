@@ -183,6 +183,34 @@ def test_arguments(path):
         gm.models.load_model(path)
 
 
+@pytest.mark.parametrize("make", [stack, graph])
+def test_json_of_the_architecture(make):
+    model = make()
+    text = model.to_json(indent=2)
+    twin = gm.models.model_from_json(text)
+    assert twin.to_json(indent=2) == text
+    assert not twin.compiled
+    twin.set_weights(model.get_weights())
+    for one, other in zip(model(X) if make is graph else [model(X)], twin(X) if make is graph else [twin(X)]):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_json_of_classes_of_ones_own_and_of_arrays():
+    values = np.arange(12.0).reshape(4, 3)
+    model = gm.Sequential([gm.Input((4,)), layers.Dense(3, kernel_initializer=values), Scale((1.0, 2.0, 3.0))])
+    np.testing.assert_array_equal(model.get_weights()[0], values)
+    twin = gm.models.model_from_json(model.to_json(), custom_objects={"Scale": Scale})
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    with pytest.raises(ValueError, match="Scale"):
+        gm.models.model_from_json(model.to_json())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": 3}', '{"model": {"class_name": "Dense", "config": {}}}'])
+def test_damaged_json(text):
+    with pytest.raises(ValueError, match="Cannot load this JSON: a model cannot be had here"):
+        gm.models.model_from_json(text)
+
+
 def test_load_weights_takes_them_out_of_a_whole_model(path):
     model, other = stack(), stack()
     model.fit(X, Y, verbose=0)

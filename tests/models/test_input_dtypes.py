@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -157,3 +159,32 @@ def test_data_that_does_not_fit_is_refused_as_before() -> None:
         model.predict(WIDE)
     with pytest.raises(ValueError, match="lacks the array of input 'word'"):
         model.predict({"wide": WIDE})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "text"),
+    [
+        ("int32", [[1.0], [2.5]], "Received: 2.5."),
+        ("int32", [[1.0], [np.nan]], "Received: nan."),
+        ("int32", np.array([[1], [2**40]]), "Received: 1099511627776."),
+        ("uint8", np.array([[3], [-1]]), "Received: -1."),
+        ("bool", np.array([[0.0], [0.5]]), "Received: 0.5."),
+    ],
+)
+def test_nothing_is_cut_off_silently(dtype: str, given, text: str) -> None:
+    entrance = gm.Input((1,), dtype=dtype, name="numbers")
+    model = gm.Model(entrance, gm.layers.Dense(1)(gm.ops.cast(entrance, "float32")))
+    model.compile(loss="mse")
+    x = np.array(given)
+    for call in (
+        lambda: model.fit(x, np.ones((2, 1)), verbose=0),
+        lambda: model.evaluate(x, np.ones((2, 1)), verbose=0),
+        lambda: model.predict(x),
+        lambda: model.predict_on_batch(x),
+        lambda: model(x),
+        lambda: model.fit(np.ones((2, 1)), np.ones((2, 1)), validation_data=(x, np.ones((2, 1))), verbose=0),
+    ):
+        with pytest.raises(ValueError, match=re.escape(text)):
+            call()
+    whole = np.ones((2, 1), np.float32)
+    np.testing.assert_array_equal(model.predict(whole), model.predict(whole.astype(dtype)))

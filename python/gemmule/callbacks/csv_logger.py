@@ -19,7 +19,7 @@ class CSVLogger(Callback):
 
     Columns are `epoch`, counted from 0, and the values of the first epoch in the order of the alphabet; without
     validation in the first epoch there are empty (`NA`) columns for it, as in Keras. A run that is taken up again,
-    `fit(resume=True)`, needs `append=True` to keep its first lines.
+    `fit(resume=True)`, goes on behind the lines that the file had when it was saved.
 
     Args:
         filename: the file.
@@ -41,6 +41,7 @@ class CSVLogger(Callback):
         self.filename, self.sep, self.append = os.fspath(filename), separator, bool(append)
         self._file: TextIO | None = None
         self._keys: list[str] | None = None
+        self._begin: int | None = 0  # bytes of the file that are kept; `None` for all
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         self._close()
@@ -50,23 +51,33 @@ class CSVLogger(Callback):
                 f"CSVLogger: the folder {str(path.parent)!r} does not exist. Create it before training, for example "
                 "with os.makedirs."
             )
-        self._keys = self._header(path) if self.append else None
-        self._file = open(path, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed when training ends
+        self._keys, self._begin = None, None if self.append else 0
+
+    def _open(self) -> TextIO:
+        """Opens the file at the place where lines are to be written, when the first one is."""
+        path = Path(self.filename)
+        file = open(path, "a+", newline="", encoding="utf-8")  # noqa: SIM115 - closed when training ends
+        if self._begin is not None:
+            file.truncate(min(self._begin, path.stat().st_size))
+        self._keys = self._header(path)
+        return file
 
     def _header(self, path: Path) -> list[str] | None:
         """The columns of a file that is continued."""
-        if not path.exists():
-            return None
         with open(path, newline="", encoding="utf-8") as file:
             first = next(csv.reader(file, delimiter=self.sep), None)
         return first[1:] if first else None
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {}  # it is in the file
+        path = Path(self.filename)
+        kept = path.exists() and (self.append or self._file is not None)
+        return {"bytes": path.stat().st_size if kept else 0}
+
+    def set_state(self, state: dict[str, Any]) -> None:  # noqa: D102
+        self._begin = int(state["bytes"])  # what lies behind them will come again
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
-        if self._file is None:
-            return
+        self._file = self._file or self._open()
         logs = logs or {}
         writer = csv.writer(self._file, delimiter=self.sep, lineterminator="\n")
         if self._keys is None:

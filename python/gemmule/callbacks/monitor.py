@@ -39,10 +39,20 @@ class Monitor(Callback):
         self._warned = False
 
     def monitored(self, logs: Logs) -> float | None:
-        """The value in the logs; without it `None`, and a warning the first time."""
+        """The value in the logs; without it `None`, and a warning the first time.
+
+        Raises:
+            ValueError: if it is not one number.
+        """
         if self.monitor in logs:
+            if np.size(logs[self.monitor]) != 1:
+                raise ValueError(
+                    f"{type(self).__name__} watches {self.monitor!r}, which has several values, and none of them says "
+                    f"alone what is better. Watch one number: the loss, or a metric that averages, such as "
+                    f"average='macro'.{received(**{'shape of ' + self.monitor: np.shape(logs[self.monitor])})}"
+                )
             self._sign = self._sign or self._find_sign()
-            return float(logs[self.monitor])
+            return float(np.asarray(logs[self.monitor]).item())
         if not self._warned:
             self._warned = True
             cure = " Give fit() validation_data or a validation_split." if self.monitor.startswith("val_") else ""

@@ -15,6 +15,7 @@ from gemmule.errors import describe, received
 from gemmule.tensor import Tensor
 
 KEPT = ("float32", "float64", "int32", "int64", "uint8", "bool")
+_CHUNK = 1 << 20  # elements
 CONVERTED = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
 
 
@@ -144,6 +145,32 @@ def as_array(name: str, value: Any) -> np.ndarray:
         if kind == "u" and array.size and array.max() > np.iinfo(dtype).max:
             raise ValueError(f"{name} holds integers that do not fit int64.{received(**{name: array})}")
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def check_exact(name: str, array: np.ndarray, dtype: Any) -> None:
+    """Refuses values that another type cannot hold: nothing is cut off silently.
+
+    Args:
+        name: of the argument.
+        array: its values.
+        dtype: an integer type or bool; floating types round, and are not looked at.
+
+    Raises:
+        ValueError: with the first such value.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f" or np.can_cast(array.dtype, dtype):
+        return
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        part = flat[start : start + _CHUNK]
+        with np.errstate(invalid="ignore"):
+            different = part.astype(dtype) != part
+        if different.any():
+            raise ValueError(
+                f"{name} has values that its Input(dtype={dtype.name!r}) cannot hold. Received: "
+                f"{part[different.argmax()].item()!r}. Round or encode them first, or declare another dtype."
+            )
 
 
 def _arrays(name: str, value: Any) -> tuple[Form, list[np.ndarray]]:

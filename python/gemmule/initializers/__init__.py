@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from gemmule import naming
 from gemmule.catalog import Catalog
 from gemmule.initializers.constants import Constant, Ones, Zeros
@@ -26,6 +28,7 @@ from gemmule.initializers.scaling import (
     VarianceScaling,
 )
 from gemmule.registry import CustomObjectScope
+from gemmule.tensor import Tensor
 
 __all__ = [
     "Initializer", "Zeros", "Ones", "Constant", "Identity", "RandomNormal", "RandomUniform", "TruncatedNormal",
@@ -50,7 +53,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
 
     Args:
         identifier: `"he_normal"` or the name of something registered, `HeNormal`, `HeNormal()`, `{"class_name": ...,
-            "config": ...}`, a function or `None`.
+            "config": ...}`, a function, an array (see `Constant`) or `None`.
 
     Returns:
         The initializer; `None` for `None`.
@@ -63,6 +66,8 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> gm.initializers.get("he_normal").scale
         2.0
     """
+    if isinstance(identifier, (Tensor, np.ndarray, np.generic)):
+        return Constant(identifier)
     return _CATALOG.get(identifier)
 
 

@@ -64,6 +64,31 @@ def _architecture(model: Model) -> dict[str, Any]:
     return {"model": serialize(model), "built": model.built, "input_shape": shape}
 
 
+def architecture_json(model: Model, options: dict[str, Any]) -> str:
+    """See `Model.to_json`."""
+    return json.dumps(serialize_keras_object(_architecture(model)), **{"allow_nan": False, **options})
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The model that `Model.to_json` described, with fresh weights, not compiled. No code of the text is run.
+
+    Args:
+        json_string: what it returned.
+        custom_objects: classes and functions of your own by name, see `load_model`.
+
+    Raises:
+        ValueError: if the text is damaged, describes no model, or names a class or function that is not known.
+
+    Example:
+        >>> model = gm.models.model_from_json(open("model.json").read())
+    """
+    if not isinstance(json_string, (str, bytes)):
+        raise TypeError(f"model_from_json needs the text that to_json returned.{received(json_string=json_string)}")
+    text = json_string.decode() if isinstance(json_string, bytes) else json_string
+    with CustomObjectScope(custom_objects):
+        return _explained("this JSON: a model", lambda: _rebuilt(deserialize_keras_object(parse(text, "it"))))
+
+
 def _compile_config(model: Model) -> dict[str, Any]:
     compiled = model._require_compiled("save")
     return {
@@ -107,17 +132,16 @@ def load_model(
                 f"{reader.path!r} holds arrays, but no model. Make the model as it was made before, and read its "
                 "weights with model.load_weights."
             )
-        model = _explained(reader, "its architecture", lambda: _made(reader))
+        model = _explained(f"{reader.path!r}: its architecture", lambda: _made(reader))
         weights = model._named_weights()
         fill({name: weights[name] for name in check_names(weights, reader, False, model._label())}, reader)
         if compile and COMPILED in reader.metadata:
-            _explained(
-                reader, "what it was compiled with (pass compile=False to do without)", lambda: _compile(model, reader)
-            )
+            what = f"{reader.path!r}: what it was compiled with (pass compile=False to do without)"
+            _explained(what, lambda: _compile(model, reader))
     return model
 
 
-def _explained(reader: Reader, what: str, make: Callable[[], Any]) -> Any:
+def _explained(what: str, make: Callable[[], Any]) -> Any:
     """A file can make anything go wrong; whatever it is becomes one error that names the file."""
     try:
         return make()
@@ -126,7 +150,7 @@ def _explained(reader: Reader, what: str, make: Callable[[], Any]) -> Any:
             raise
         known = isinstance(error, (ValueError, NotImplementedError))
         text = str(error) if known else f"{type(error).__name__}: {str(error)[:300]}"
-        raise ValueError(f"Cannot load {reader.path!r}: {what} cannot be had here: {text}") from error
+        raise ValueError(f"Cannot load {what} cannot be had here: {text}") from error
 
 
 def _parsed(reader: Reader, key: str) -> Any:
@@ -134,14 +158,17 @@ def _parsed(reader: Reader, key: str) -> Any:
 
 
 def _made(reader: Reader) -> Model:
-    found = _parsed(reader, ARCHITECTURE)
     nbytes = sum(entry.end - entry.begin for name, entry in reader.entries.items() if not name.startswith(STATE))
     with blank_weights(2 * nbytes + SLACK):
-        model = deserialize(found["model"])
-        if not isinstance(model, Model):
-            raise ValueError(f"a {type(model).__name__} is no model.")
-        if found["built"] and not model.built:
-            model.build(found["input_shape"])
+        return _rebuilt(_parsed(reader, ARCHITECTURE))
+
+
+def _rebuilt(found: Any) -> Model:
+    model = deserialize(found["model"])
+    if not isinstance(model, Model):
+        raise ValueError(f"a {type(model).__name__} is no model.")
+    if found["built"] and not model.built:
+        model.build(found["input_shape"])
     return model
 
 
@@ -178,5 +205,5 @@ def restore_in_place(model: Model, filepath: str | os.PathLike[str]) -> None:
         weights = model._named_weights()
         names = check_names(weights, reader, False, model._label())
         reader.verify(reader.entries)
-        _explained(reader, "the state of its training", lambda: restore_training(model, reader))
+        _explained(f"{reader.path!r}: the state of its training", lambda: restore_training(model, reader))
         fill({name: weights[name] for name in names}, reader)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from gemmule import ops
+from gemmule.data.adapter import check_exact
 from gemmule.data.nested import Form, put_together
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
@@ -186,6 +189,9 @@ class Functional(Model):
 
     def _checked(self, expected: SymbolicTensor, value: Any, name: str) -> Tensor:
         """One input, of the type and the shape it should have."""
+        if expected.dtype.kind != "f" and not isinstance(value, SymbolicTensor):
+            array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            check_exact(f'Model "{self.name}": {name}', array, expected.dtype)
         tensor = as_tensor(value, expected.dtype)
         if _fits(tensor.shape, expected.shape):
             return tensor

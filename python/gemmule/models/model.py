@@ -191,6 +191,22 @@ class Model(Trainer, Layer):
 
         save_model(self, filepath, overwrite, zipped, state)
 
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, without weights; `models.model_from_json` makes a model of it.
+
+        Args:
+            **kwargs: for `json.dumps`, such as `indent=2`.
+
+        Raises:
+            TypeError: for a configuration with something that has no name, such as a lambda.
+
+        Example:
+            >>> twin = gm.models.model_from_json(model.to_json())
+        """
+        from gemmule.models.files import architecture_json
+
+        return architecture_json(self, kwargs)
+
     def restore_training(self, filepath: str | os.PathLike[str]) -> None:
         """Takes weights and training from a file that `save(..., state="full")` wrote, into this very model.
 

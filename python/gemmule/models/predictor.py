@@ -157,7 +157,10 @@ class Predictor:
         return found
 
     def _as_taken(self, arrays: list[np.ndarray], structure: Form) -> list[np.ndarray]:
-        return [*map(np.ascontiguousarray, arrays, self._dtypes(structure, arrays))]
+        dtypes = self._dtypes(structure, arrays)
+        for array, dtype in zip(arrays, dtypes):
+            adapter.check_exact("x", array, dtype)
+        return [*map(np.ascontiguousarray, arrays, dtypes)]
 
     def _is_ready(self, array: Any, dtype: Any) -> bool:
         """Whether an array can be read as it is."""

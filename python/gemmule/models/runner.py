@@ -10,7 +10,8 @@ import numpy as np
 
 from gemmule import mutation
 from gemmule.backend import backend, execute
-from gemmule.data.nested import check_inputs
+from gemmule.data.adapter import check_exact
+from gemmule.data.nested import check_inputs, labels
 from gemmule.models.compiled import Compiled
 from gemmule.models.feed import Feed, Layout
 from gemmule.models.nonfinite import explain
@@ -253,6 +254,9 @@ class EpochRunner:
         """
         model, compiled = self._model, self._compiled
         data = data._replace(forms=(check_inputs(data.forms[0], model.input_names), *data.forms[1:]))
+        kinds = model.input_dtypes(data.forms[0], data.inputs)
+        for name, array, kind in zip(labels("x", data.forms[0]), data.inputs, kinds):
+            check_exact(name, array, kind)
         outputs = model.ensure_built(data.inputs, data.forms[0])
         places = compiled.resolve(outputs, data)
         if training:
