@@ -30,10 +30,22 @@ struct Finish {
   const T* shift = nullptr;
   int64_t relu = 0;
 
-  GEMMULE_INLINE Vec<T> operator()(Vec<T> v, int64_t o, int64_t n) const {
-    if (b) v += load_partial(b + o, n);
-    if (scale) v = fma(v, load_partial(scale + o, n), load_partial(shift + o, n));
-    return relu ? activate<T, Activation::relu>(v, 0) : v;
+  // For P positions: channels [o, o + n).
+  template <int P>
+  GEMMULE_INLINE void operator()(Vec<T> (&sum)[P], int64_t o, int64_t n) const {
+    if (b) {
+      const Vec<T> bias = load_partial(b + o, n);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) sum[p] += bias;
+    }
+    if (scale) {
+      const Vec<T> factor = load_partial(scale + o, n), offset = load_partial(shift + o, n);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) sum[p] = fma(sum[p], factor, offset);
+    }
+    if (!relu) return;
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) sum[p] = activate<T, Activation::relu>(sum[p], 0);
   }
 };
 
@@ -46,6 +58,17 @@ struct Walk {
   int64_t ahead_rows, ahead_pixels, ahead_row, ahead_pixel;
   int64_t y_ahead;
 };
+
+// The first `count` sums. With a pointer that goes from pixel to pixel: as many addresses would leave no registers.
+template <int P, class T>
+GEMMULE_INLINE void put(T* y, int64_t y_pixel, const Vec<T> (&sum)[P], int64_t count, int64_t n) {
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    if (p < count) store_partial<T>(y, sum[p], n);
+    y += y_pixel;
+    asm("" : "+r"(y));
+  }
+}
 
 // P positions side by side, channels [o0, o1), the taps of `rows` and `columns`.
 template <int P, class T, class Source>
@@ -69,8 +92,8 @@ GEMMULE_INLINE void tile(T* y, const T* x, const T* w, const Walk k, const Range
         for (int p = 0; p < P; ++p) sum[p] = fma(source(xi + p * k.x_pixel, n), weight, sum[p]);
       }
     }
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) store_partial<T>(y + o + p * k.y_pixel, finish(sum[p], o, n), n);
+    finish(sum, o, n);
+    put(y + o, k.y_pixel, sum, P, n);
   }
 }
 
@@ -81,13 +104,14 @@ constexpr int64_t kMostColumns = 32;  // taps of a row for which positions at an
 template <int P, class T, class Source>
 void edge_tile(T* y, const T* x, const T* w, const Walk k, const Range rows, const Taps& taps, int64_t first,
                int64_t count, int64_t o0, int64_t o1, const Source source, const Finish<T> finish) {
+  constexpr int64_t kAll = (int64_t{1} << P) - 1;
   int64_t inside[kMostColumns];  // bit p of each tap
   for (int64_t j = 0; j < taps.count; ++j) {
-    inside[j] = 0;
-    for (int64_t p = 0; p < count; ++p) {
-      const int64_t at = taps.origin + (first + p) * taps.pitch + j * taps.step;
-      inside[j] |= static_cast<int64_t>(at >= 0 && at < taps.length) << p;
-    }
+    const int64_t at = taps.origin + first * taps.pitch + j * taps.step;
+    int64_t begin = 0, end = count;
+    while (begin < end && at + begin * taps.pitch < 0) ++begin;
+    while (begin < end && at + (end - 1) * taps.pitch >= taps.length) --end;
+    inside[j] = (int64_t{1} << end) - (int64_t{1} << begin);
   }
   for (int64_t o = o0; o < o1; o += kLanes<T>) {
     const int64_t n = min(o1 - o, kLanes<T>);
@@ -99,18 +123,23 @@ void edge_tile(T* y, const T* x, const T* w, const Walk k, const Range rows, con
       for (int64_t j = 0; j < taps.count; ++j, xi += k.x_tap, wi += k.w_tap) {
         const Vec<T> weight = load_partial(wi, n);
         const int64_t bits = inside[j];
+        if (bits == kAll) {
+#pragma GCC unroll 8
+          for (int p = 0; p < P; ++p) sum[p] = fma(source(xi + p * k.x_pixel, n), weight, sum[p]);
+          continue;
+        }
 #pragma GCC unroll 8
         for (int p = 0; p < P; ++p)
           if (bits >> p & 1) sum[p] = fma(source(xi + p * k.x_pixel, n), weight, sum[p]);
       }
     }
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p)
-      if (p < count) store_partial<T>(y + o + p * k.y_pixel, finish(sum[p], o, n), n);
+    finish(sum, o, n);
+    put(y + o, k.y_pixel, sum, count, n);
   }
 }
 
-// Positions [p0, p1) of a row, channels [o0, o1). x and w point to the first tap of position 0.
+// Positions [p0, p1) of a row, channels [o0, o1). x and w point to the first tap of position 0. Seven or eight chains
+// keep the multipliers busy.
 template <class T, class Source>
 struct Positions {
   T* y;
@@ -124,37 +153,40 @@ struct Positions {
   const Finish<T>& finish;
 
   void run(int64_t p0, int64_t p1) const {
+    const int64_t n = p1 - p0;
+    if constexpr (kOneWay<T>)
+      one_by_one(p0, p1);
+    else if (n <= 4)
+      tiles<4>(p0, p1);
+    else if (ceil_div(n, 7) == ceil_div(n, 8))
+      tiles<7>(p0, p1);
+    else
+      tiles<8>(p0, p1);
+  }
+
+  // The last tile begins so early that it is a whole one: what is computed twice is the same.
+  template <int P>
+  void tiles(int64_t p0, int64_t p1) const {
     const Range whole = taps.whole(p0, p1);
-    if (kOneWay<T> || (whole.end - whole.begin < 4 && taps.count <= kMostColumns)) return edge(p0, p1);
-    edge(p0, whole.begin);
-    int64_t p = whole.begin;
-    for (; p + 8 <= whole.end; p += 8) inside<8>(p);
-    if (p + 4 <= whole.end) inside<4>(p), p += 4;
-    if (p + 2 <= whole.end) inside<2>(p), p += 2;
-    if (p < whole.end) inside<1>(p), p += 1;
-    edge(p, p1);
-  }
-
-  template <int P>
-  void inside(int64_t p) const {
-    tile<P>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, Range{0, taps.count}, o0, o1, source, finish);
-  }
-
-  template <int P>
-  int64_t edge_of(int64_t p, int64_t p1) const {
-    const int64_t count = min(P, p1 - p);
-    edge_tile<P>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps, p, count, o0, o1, source, finish);
-    return p + count;
-  }
-
-  void edge(int64_t p, int64_t p1) const {
-    while (p < p1)
-      if (kOneWay<T> || p + 1 == p1 || taps.count > kMostColumns)
-        tile<1>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, taps.inside(p), o0, o1, source, finish), ++p;
-      else if (p1 - p <= 4)
-        p = edge_of<4>(p, p1);
+    for (int64_t p = p0; p < p1; p += P) {
+      const int64_t first = max(p0, min(p, p1 - P));
+      if (first >= whole.begin && first + P <= whole.end)
+        inside<P>(first, {0, taps.count});
+      else if (taps.count > kMostColumns)
+        one_by_one(first, min(p1, first + P));
       else
-        p = edge_of<8>(p, p1);
+        edge_tile<P>(y + first * k.y_pixel, x + first * k.x_pixel, w, k, rows, taps, first, min(P, p1 - first), o0, o1,
+                     source, finish);
+    }
+  }
+
+  void one_by_one(int64_t p0, int64_t p1) const {
+    for (int64_t p = p0; p < p1; ++p) inside<1>(p, taps.inside(p));
+  }
+
+  template <int P>
+  void inside(int64_t p, Range columns) const {
+    tile<P>(y + p * k.y_pixel, x + p * k.x_pixel, w, k, rows, columns, o0, o1, source, finish);
   }
 };
 

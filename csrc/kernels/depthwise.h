@@ -40,7 +40,7 @@ struct Taps {
   }
 };
 
-constexpr int64_t kNear = 1 << 18;  // elements that caches hold
+constexpr int64_t kNear = 1 << 20;  // elements that caches hold
 
 struct DepthwiseShape {
   int64_t N, H, W, C, M;
@@ -222,6 +222,8 @@ struct DepthwiseBackwardWeights {
     }
   }
 
+  static bool inside(int64_t at, int64_t length) { return static_cast<uint64_t>(at) < static_cast<uint64_t>(length); }
+
   static GEMMULE_INLINE void put(T* at, Vec<T> sum, int64_t n, bool first) {
     store_partial<T>(at, first ? sum : load_partial(at, n) + sum, n);
   }
@@ -239,22 +241,25 @@ struct DepthwiseBackwardWeights {
     const Taps down{R, kh * s.DH - s.PT, s.SH, s.DH, s.H, 0, 1}, across{K, kw * s.DW - s.PL, s.SW, s.DW, s.W, 0, 1};
     const Range whole = across.whole(0, OW);
     Vec<T> sum[kChains][R][K] = {};
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const int64_t h = down.origin + row % OH * down.pitch;
-      const Range high = down.inside(row % OH);
-      const T* const pixels = x + ((row / OH * s.H + h) * s.W + across.origin) * s.C + source.channel(o);
+    int64_t image = rows.begin / OH, oh = rows.begin % OH;
+    for (int64_t row = rows.begin; row < rows.end; ++row, ++oh) {
+      if (oh == OH) oh = 0, ++image;
+      const int64_t h = down.origin + oh * down.pitch;
+      const bool all = h >= 0 && h + (R - 1) * down.step < down.length;
+      if (R == 1 && !all) continue;
+      const T* const pixels = x + ((image * s.H + h) * s.W + across.origin) * s.C + source.channel(o);
       const T* const gradients = dy + row * OW * O;
       const auto some = [&](int64_t p) __attribute__((always_inline)) {
         const Vec<T> d = load_partial(gradients + p * O, n);
-        const Range wide = across.inside(p);
-#pragma GCC unroll 3
-        for (int r = 0; r < R; ++r)
+        const int64_t w = across.origin + p * across.pitch;
 #pragma GCC unroll 7
-          for (int k = 0; k < K; ++k)
-            if (r >= high.begin && r < high.end && k >= wide.begin && k < wide.end)
-              sum[0][r][k] = fma(source(pixels + r * x_row + p * x_pixel + k * x_tap, n), d, sum[0][r][k]);
+        for (int k = 0; k < K; ++k)
+          if (inside(w + k * across.step, s.W))
+#pragma GCC unroll 3
+            for (int r = 0; r < R; ++r)
+              if (inside(h + r * down.step, s.H))
+                sum[0][r][k] = fma(source(pixels + r * x_row + p * x_pixel + k * x_tap, n), d, sum[0][r][k]);
       };
-      const bool all = high.begin == 0 && high.end == R;
       const int64_t begin = all ? whole.begin : OW;
       for (int64_t p = 0; p < begin; ++p) some(p);
       int64_t p = begin;
