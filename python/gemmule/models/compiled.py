@@ -21,7 +21,7 @@ from gemmule.models.feed import new_cursor
 from gemmule.models.measures import Measures
 from gemmule.models.objective import Objective
 from gemmule.models.outputs import Outputs
-from gemmule.optimizers.optimizer import Targets
+from gemmule.optimizers.states import Targets
 from gemmule.plan import refuse_replay
 from gemmule.random import Stream
 from gemmule.store import ParameterRun, pack, renew_after_fork

@@ -15,7 +15,7 @@ from gemmule.layers.layer import Layer
 from gemmule.layers.structure import attributes_of
 from gemmule.memory import is_persistent, note_writes
 from gemmule.models.model import Model
-from gemmule.optimizers.optimizer import SETTINGS
+from gemmule.optimizers.settings import SETTINGS
 from gemmule.random import Stream
 from gemmule.saving.reader import Reader
 

@@ -15,7 +15,8 @@ from gemmule.autograd import GradientTape
 from gemmule.backend import execute
 from gemmule.errors import NonFiniteError, received
 from gemmule.optimizers.line_search import Trial, WolfeSearch
-from gemmule.optimizers.optimizer import Optimizer, Targets
+from gemmule.optimizers.optimizer import Optimizer
+from gemmule.optimizers.states import Targets
 from gemmule.tensor import Tensor, Variable
 
 

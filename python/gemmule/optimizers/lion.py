@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gemmule.optimizers.hyper import HyperParameter
-from gemmule.optimizers.optimizer import Common, Optimizer
+from gemmule.optimizers.optimizer import Optimizer
+from gemmule.optimizers.settings import Common
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

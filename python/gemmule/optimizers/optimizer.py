@@ -9,81 +9,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from inspect import Parameter, signature
-from typing import Any, NamedTuple, TypedDict
+from typing import Any
 
 import numpy as np
 
 from gemmule import deferral
 from gemmule.backend import execute
 from gemmule.constraints import NonNeg
-from gemmule.errors import GemmuleWarning, did_you_mean, received
+from gemmule.errors import GemmuleWarning, received
 from gemmule.memory import persistent
-from gemmule.mutation import Watched
-from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_tensor
 from gemmule.optimizers.hyper import HyperParameter
 from gemmule.optimizers.rules import Part, Rules
-from gemmule.optimizers.schedules.schedule import LearningRateSchedule, serialize
+from gemmule.optimizers.schedules.schedule import LearningRateSchedule
+from gemmule.optimizers.settings import Common
+from gemmule.optimizers.states import State, StateKeeper, Targets, place
 from gemmule.store import ParameterRun, generation
-from gemmule.tensor import Tensor, Variable
+from gemmule.tensor import Variable
 
 
-class Common(TypedDict, total=False):
-    """The arguments all optimizers have; `Optimizer` tells what they do."""
-
-    weight_decay: float | None
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
-    name: str | None
-
-
-SETTINGS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "ema_momentum")
-
-
-class State(NamedTuple):
-    """What an optimizer keeps for some parameters, flat: `slots`, a moving average and a sum of gradients."""
-
-    slots: tuple[np.ndarray | None, ...]
-    average: np.ndarray | None
-    total: np.ndarray | None
-
-    def arrays(self) -> list[np.ndarray]:
-        """Those that exist."""
-        return [array for array in (*self.slots, self.average, self.total) if array is not None]
-
-    def cut(self, where: slice) -> State:
-        """The same for a stretch."""
-        slots = tuple([None if slot is None else slot[where] for slot in self.slots])
-        return State(slots, *(None if one is None else one[where] for one in (self.average, self.total)))
-
-
-class Targets(NamedTuple):
-    """What one step updates, and the memory that takes besides parameters and slots.
-
-    Attributes:
-        parts: stretches of parameters.
-        where: for each part the number of its run, and its place there.
-        pieces: for each variable the number of its part, and its place there.
-        rows: the rules, a row for each part.
-        sums: squares of the gradients, one number for each variable.
-        constrained: variables with a constraint of their own.
-    """
-
-    parts: tuple[Part, ...]
-    where: tuple[tuple[int, slice], ...]
-    pieces: tuple[tuple[int, slice], ...]
-    rows: np.ndarray
-    sums: np.ndarray
-    constrained: tuple[Variable, ...]
-
-
-class Optimizer(Watched):
+class Optimizer(StateKeeper):
     """Base class of optimizers. A subclass names its kernel, its slots and its hyper-parameters.
 
     Args:
@@ -113,10 +58,7 @@ class Optimizer(Watched):
     """
 
     kernel = ""
-    hyper_names: tuple[str, ...] = ("learning_rate",)
     derived = 0  # how many numbers that the optimizer computes follow the hyper-parameters in their vector
-    slot_names: tuple[str, ...] = ()
-    slot_start = 0.0  # what slots hold before the first step
     variant = 0  # which form of its formula the kernel computes
     _unwatched = frozenset({"name"})
     _copyable = False
@@ -183,161 +125,9 @@ class Optimizer(Watched):
             shown = [*own[:-1], *rest, own[-1].replace(name="kwargs")]
             cls.__signature__ = signature(cls.__init__).replace(parameters=shown)  # type: ignore[attr-defined]
 
-    @classmethod
-    def default_name(cls) -> str:
-        """What optimizers of the class are called; those of Keras as there."""
-        own = cls.__module__.startswith("gemmule.")
-        return cls.__name__.lower() if own else snake_case(cls.__name__)
-
-    def _check_kwargs(self, kwargs: dict[str, Any]) -> None:
-        kind = type(self).__name__
-        for argument, value in kwargs.items():
-            if argument == "lr":
-                raise ValueError(f"{kind}: the argument is called learning_rate: {kind}(learning_rate={value!r}).")
-            if argument == "decay":
-                raise ValueError(
-                    f"{kind}: the argument decay has become a schedule: {kind}(gm.optimizers.schedules."
-                    f"InverseTimeDecay(learning_rate, decay_steps=1, decay_rate={value!r}))."
-                )
-            known = [*self.hyper_names, *SETTINGS, "use_ema", "gradient_accumulation_steps", "name"]
-            raise TypeError(f"{kind} has no argument {argument!r}.{did_you_mean(argument, known)}")
-
-    # ---- Settings ------------------------------------------------------------------------------------------------
-
-    def __getattr__(self, name: str) -> Any:
-        if name in SETTINGS:
-            return getattr(self._rules, name)
-        if name == "lr":
-            raise AttributeError("The attribute lr of optimizers is called learning_rate.", name=name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in SETTINGS:
-            setattr(self._rules, name, value)
-        elif name == "lr":
-            raise AttributeError(f"The attribute is called learning_rate: optimizer.learning_rate = {value!r}.")
-        else:
-            super().__setattr__(name, value)
-
-    def exclude_from_weight_decay(
-        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
-    ) -> None:
-        """Leaves variables out of weight decay. To be called before training.
-
-        Args:
-            var_list: variables.
-            var_names: patterns (regular expressions) looked for in the paths of variables, such as `"bias"`.
-
-        Raises:
-            RuntimeError: if training began.
-
-        Example:
-            >>> optimizer = gm.optimizers.AdamW(1e-3)
-            >>> optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        """
-        self._rules.exclude(var_list or (), var_names or ())
-
-    def set_learning_rate_multipliers(self, factors: dict[str, float]) -> None:
-        """Gives layers or variables a learning rate of their own. To be called before training.
-
-        Args:
-            factors: by a pattern (regular expression) looked for in the paths of variables, what their learning rate is
-                multiplied by. If several fit, the last one counts.
-
-        Raises:
-            ValueError: for a factor below 0.
-            RuntimeError: if training began.
-
-        Example:
-            >>> optimizer = gm.optimizers.Adam(1e-3)
-            >>> optimizer.set_learning_rate_multipliers({"^pretrained/": 0.1, "bias": 2.0})
-        """
-        self._rules.multiply(factors)
-
-    # ---- Memory --------------------------------------------------------------------------------------------------
-
-    @property
-    def built(self) -> bool:
-        """Whether slots exist."""
-        return bool(self._states)
-
-    @property
-    def used_slots(self) -> tuple[str, ...]:
-        """The slots that are kept as the optimizer is set; fixed when the first ones are made."""
-        return self.slot_names
-
-    def _new_state(self, size: tuple[int, ...], dtype: Any) -> State:
-        used = self.used_slots
-        slots = [persistent(size, dtype) if name in used else None for name in self.slot_names]
-        for slot in slots:
-            if slot is not None:
-                slot[...] = self.slot_start
-        average = persistent(size, dtype) if self.use_ema else None
-        return State(tuple(slots), average, persistent(size, dtype) if self.gradient_accumulation_steps else None)
-
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Makes slots for variables that have none.
-
-        Args:
-            variables: what `apply_gradients` will update.
-        """
-        for variable in variables:
-            if id(variable) not in self._states:
-                self._states[id(variable)] = variable, self._new_state((variable.size,), variable.dtype)
-
-    def build_run(self, run: ParameterRun) -> None:
-        """Makes slots that mirror a run of parameters, and moves into them what its variables' slots held so far.
-
-        Args:
-            run: the packed parameters.
-        """
-        if id(run) in self._runs:
-            return
-        whole = self._new_state(run.array.shape, run.array.dtype)
-        for variable in run.variables:
-            mine = whole.cut(run.slices[id(variable)])
-            _, earlier = self._states.get(id(variable), (None, None))
-            for array, values in zip(mine.arrays(), earlier.arrays() if earlier else ()):
-                array[...] = values
-            self._states[id(variable)] = variable, mine
-        self._runs[id(run)] = run, whole
-        self._forget_targets()  # their slots are elsewhere now
-
-    def slots_of(self, variable: Variable) -> dict[str, np.ndarray]:
-        """The state kept for a variable, by the names of slots, `"average"` and `"accumulated_gradient"`; flat."""
-        _, state = self._states[id(variable)]
-        named = dict(zip((*self.slot_names, "average", "accumulated_gradient"), (*state.slots, *state[1:])))
-        return {name: array for name, array in named.items() if array is not None}
-
-    def has_slots(self, variable: Variable) -> bool:
-        """Whether state is kept for a variable."""
-        return id(variable) in self._states
-
     def named_state(self) -> dict[str, np.ndarray]:
         """What is kept besides slots, in place: a file holds it, and writes it back. A subclass adds what it has."""
         return {"iterations": self.updates, "calls": self.calls, "hyper": self.hyper}
-
-    def variable_rules(self, names: dict[int, str]) -> dict[str, Any]:
-        """The rules for single variables as plain values: exclusions from weight decay, factors of the learning rate.
-
-        Args:
-            names: of variables, by `id`.
-        """
-        return {"multipliers": self._rules.multipliers, **self._rules.exclusions(names)}
-
-    def set_variable_rules(self, rules: dict[str, Any], variables: dict[str, Variable]) -> None:
-        """Takes over what `variable_rules` returned.
-
-        Args:
-            rules: the rules.
-            variables: by name.
-        """
-        self._rules.multiply(rules["multipliers"])
-        self._rules.exclude([variables[name] for name in rules["undecayed"]], rules["undecayed_patterns"])
-
-    def state_bytes(self, run: ParameterRun) -> int:
-        """Bytes of all that is kept for a run."""
-        return sum(array.nbytes for array in self._runs[id(run)][1].arrays())
 
     @property
     def variables(self) -> list[Variable]:
@@ -375,14 +165,9 @@ class Optimizer(Watched):
             self._known_targets[key] = self._targets(parts, [(i, slice(None)) for i in range(len(parts))], variables)
         return self._known_targets[key]
 
-    def _forget_targets(self) -> None:
-        for targets in self._known_targets.values():
-            self._rules.forget(targets.rows)
-        self._known_targets.clear()
-
     def _targets(self, parts: list[Part], where: list[tuple[int, slice]], variables: Sequence[Variable]) -> Targets:
         constrained = [v for v in variables if v.constraint is not None and not isinstance(v.constraint, NonNeg)]
-        pieces = [(number, _place(v, part.w)) for number, part in enumerate(parts) for v in part.variables]
+        pieces = [(number, place(v, part.w)) for number, part in enumerate(parts) for v in part.variables]
         sums = persistent((len(pieces),), "float64")
         return Targets(tuple(parts), tuple(where), tuple(pieces), self._rules.rows(parts), sums, tuple(constrained))
 
@@ -505,71 +290,6 @@ class Optimizer(Watched):
             GemmuleWarning,
             stacklevel=3,
         )
-
-    # ---- Moving averages of the parameters -----------------------------------------------------------------------
-
-    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """Gives variables the values of their moving averages, if `use_ema`. `fit` does it at its end.
-
-        Args:
-            var_list: the variables.
-        """
-        for variable, average in self._averages(var_list):
-            variable.assign(Tensor(average))
-
-    def swap_averages(self, var_list: Iterable[Variable]) -> None:
-        """Exchanges the values of variables and their moving averages.
-
-        Args:
-            var_list: the variables.
-
-        Raises:
-            ValueError: without `use_ema`.
-        """
-        if not self.use_ema:
-            raise ValueError(
-                f"There are no moving averages. Make the optimizer with {type(self).__name__}(use_ema=True)."
-            )
-        for variable, average in self._averages(var_list):
-            values = variable.array.copy()
-            variable.assign(Tensor(average.copy()))
-            average[...] = values
-
-    def _averages(self, variables: Iterable[Variable]) -> list[tuple[Variable, np.ndarray]]:
-        known = [(v, self._states[id(v)][1].average) for v in variables if id(v) in self._states]
-        return [(v, average.reshape(v.shape)) for v, average in known if average is not None]
-
-    # ---- Configuration -------------------------------------------------------------------------------------------
-
-    def get_config(self) -> dict[str, Any]:
-        """What the optimizer can be made from again; its slots are not part of it."""
-        return {
-            "name": self.name,
-            **{name: self._setting(name) for name in self.hyper_names},
-            **self._rules.values,
-            "use_ema": self.use_ema,
-            "ema_overwrite_frequency": self.ema_overwrite_frequency,
-            "gradient_accumulation_steps": self.gradient_accumulation_steps,
-        }
-
-    def _setting(self, name: str) -> Any:
-        """A hyper-parameter as a number, or the configuration of its schedule."""
-        return serialize(self._schedules[name]) if name in self._schedules else float(getattr(self, name))
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Optimizer:
-        """An optimizer from its `get_config`."""
-        return cls(**config)
-
-    def __repr__(self) -> str:
-        numbers = ", ".join(f"{name}={float(getattr(self, name)):g}" for name in self.hyper_names)
-        return f"<{type(self).__name__} {numbers}>"
-
-
-def _place(variable: Variable, stretch: np.ndarray) -> slice:
-    """Where the elements of a variable are in a stretch of a run."""
-    first = (variable.array.ctypes.data - stretch.ctypes.data) // stretch.itemsize
-    return slice(first, first + variable.size)
 
 
 def _check_count(owner: str, name: str, value: Any, least: int) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from gemmule.errors import received
 from gemmule.optimizers.hyper import HyperParameter
-from gemmule.optimizers.optimizer import Common, Optimizer
+from gemmule.optimizers.optimizer import Optimizer
+from gemmule.optimizers.settings import Common
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
