@@ -16,7 +16,8 @@ from gemmule.saving.checksums import BLOCK
 from gemmule.saving.header import BFLOAT16, DTYPES
 
 _MOST_THREADS = 4  # memory is not any faster for more
-_STRETCH = 8  # blocks that are worth a thread
+_LEAST = 8  # blocks that are worth a thread
+_STRETCH = 4  # blocks that a thread takes at once: one large page
 
 
 class Reader:
@@ -80,8 +81,7 @@ class Reader:
     def fill(self, arrays: Mapping[str, np.ndarray | None]) -> None:
         """Fills arrays with the bytes of those in the file, and checks them.
 
-        Each of several threads reads a stretch of blocks and sums them while they are in its cache; neither takes
-        Python's lock.
+        Several threads read stretches of blocks and sum each while it is in the cache; neither takes Python's lock.
 
         Args:
             arrays: By name in the file; contiguous, and of the shape and type stored. `None` to check only.
@@ -140,22 +140,28 @@ class Reader:
 
 
 def _in_stretches(work: Callable[[range], None], count: int) -> None:
-    """Divides so many pieces among threads. If several fail, the error of the first piece is raised."""
-    threads = max(min(num_threads(), _MOST_THREADS, count // _STRETCH), 1)
-    errors: list[BaseException | None] = [None] * threads
+    """Lets threads take one stretch of so many pieces after the other; none waits long for one that has to.
 
-    def run(number: int) -> None:
+    The first error is raised once all have ended.
+    """
+    stretches = iter([range(first, min(first + _STRETCH, count)) for first in range(0, count, _STRETCH)])
+    errors: list[BaseException] = []
+
+    def run() -> None:
         try:
-            work(range(count * number // threads, count * (number + 1) // threads))
+            for stretch in stretches:
+                if errors:
+                    break
+                work(stretch)
         except BaseException as error:
-            errors[number] = error
+            errors.append(error)
 
-    others = [threading.Thread(target=run, args=(number,)) for number in range(1, threads)]
+    threads = min(num_threads(), _MOST_THREADS, count // _LEAST)
+    others = [threading.Thread(target=run) for _ in range(1, threads)]
     for other in others:
         other.start()
-    run(0)
+    run()
     for other in others:
         other.join()
-    for error in errors:
-        if error is not None:
-            raise error
+    if errors:
+        raise errors[0]
