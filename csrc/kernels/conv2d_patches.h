@@ -33,7 +33,8 @@ struct PatchPlan {
   int64_t patch_size() const { return h.size * w.size * s.C; }
 };
 
-constexpr int64_t kPatchDepth = 128;         // filters of one chain: with the tile's sums they stay in L1
+constexpr int64_t kPatchDepth = 128;  // filters of one chain: with the tile's sums they stay in L1
+constexpr int64_t kPatchChannels = 8;
 constexpr double kWorthThreads = 30000;      // cycles
 constexpr int64_t kPatchBytes = 256 * 1024;  // of the patches of one unit
 
@@ -251,10 +252,10 @@ void patch_run(const PatchPlan& p, T* dx, const T* dy, const T* w, const T* bias
   }
 }
 
-// Whether there are few channels, and enough to be done.
+// Whether channels are few, also beside the filters, whose copy in the order of patches has to pay.
 template <class T>
 bool is_patched(const ConvShape& s) {
-  return !kOneWay<T> && s.G == 1 && s.C <= kLanes<T> / 2 && s.O >= 4 && s.positions() > 0;
+  return !kOneWay<T> && s.G == 1 && s.C <= kPatchChannels && s.O > max(s.C, 3) && s.positions() > 0;
 }
 
 }  // namespace gemmule::GEMMULE_ISA

@@ -1,8 +1,8 @@
 // gemm: out = act(op(a) · op(b) + bias + residual), one matrix or a batch of them.
 //
 // This file plans a product and holds the strategy that leaves both operands where they lie; gemm_packed.h has those
-// that copy one first, gemm_thin.h those for a single row. What is best depends on how often an element is used again:
-// an element of b serves M rows, so for few rows a copy costs more than it saves.
+// that copy one first, gemm_thin.h those for a single row or few columns. What is best depends on how often an element
+// is used again: an element of b serves M rows, so for few rows a copy costs more than it saves.
 #include "gemm.h"
 
 #include "families.h"
@@ -27,6 +27,7 @@ constexpr int64_t kManyUnits = 32;        // enough units for the threads of a l
 constexpr int64_t kOwnProduct = 1 << 21;  // multiply-adds below which an entry of a batch is one unit
 constexpr int64_t kTurnedDepth = 64;      // rows of k in one unit of the transposing phase
 constexpr int64_t kDotRows = 16;          // rows of one unit of dot products
+constexpr int64_t kColumnRows = 64;       // rows of one unit of few columns
 
 // Multiply-adds a nanosecond on one core, between small products and large ones: for deciding on threads.
 #if defined(__AVX512F__)
@@ -40,6 +41,17 @@ constexpr double kRate = 14;
 template <class T>
 bool is_dots(const GemmShape& s) {
   return !s.transpose_a && s.transpose_b && s.K >= 4 * kLanes<T> && (s.M <= kFewDots || s.N <= kFewDots);
+}
+
+template <class T>
+bool is_columns(const GemmShape& s) {
+  return !kOneWay<T> && s.batch == 1 && !s.transpose_a && s.N <= kFewColumns && s.K <= kColumnVectors * kLanes<T> &&
+         s.K > s.N && s.M >= 2 * kLanes<T> && s.N > 0;
+}
+
+// A small transposed b is copied in a phase of its own, and a is read in place.
+bool is_small_transposed(const GemmShape& s) {
+  return s.transpose_b && !s.transpose_a && s.batch == 1 && s.M > kTurnedRows && s.K * s.N <= kSmallB;
 }
 
 // One and the same memory can be read as several shapes: picks the one that suits best.
@@ -61,6 +73,7 @@ GemmShape simplified(GemmShape s) {
 template <class T>
 Strategy strategy_for(const GemmShape& s) {
   if (is_dots<T>(s)) return Strategy::dots;
+  if (is_columns<T>(s)) return Strategy::columns;
   if (!s.transpose_b) {
     if (s.M == 1 && s.K > 0) return Strategy::row;
     const bool small_b = s.K * s.N <= kSmallB;
@@ -68,6 +81,8 @@ Strategy strategy_for(const GemmShape& s) {
       return Strategy::in_place;
   } else if (!s.transpose_a && s.M <= kTurnedRows && s.batch == 1) {
     return Strategy::turned;
+  } else if (is_small_transposed(s)) {
+    return Strategy::in_place;
   }
   return s.batch > 1 && s.M * s.N * s.K <= kOwnProduct ? Strategy::packed_own : Strategy::packed;
 }
@@ -78,6 +93,9 @@ void lay_grid(GemmPlan& p) {
   switch (p.strategy) {
     case Strategy::row:
       p.column_blocks = strips_of<T>(p.N, p.K);
+      break;
+    case Strategy::columns:
+      p.row_blocks = max(1, p.M / kColumnRows);
       break;
     case Strategy::dots:
       p.row_blocks = ceil_div(max(p.M, p.N), kDotRows);
@@ -173,6 +191,11 @@ void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t 
     for (int64_t s = 0; s < steps; ++s)
       multiply_in_place(p, m, tiles.at(tiles.count * s / steps), tiles.at(tiles.count * (s + 1) / steps), j0, j1,
                         scratch);
+  } else if (p.strategy == Strategy::columns) {
+    if constexpr (!kOneWay<T>) {
+      epilogue.bias = m.bias;
+      ColumnsOf<T, typename MakeIndices<kFewColumns>::type>::table[p.N - 1](p, m, i0, i1);
+    }
   } else {
     epilogue.bias = m.bias;
     const int64_t many = max(p.M, p.N), first = many * r0 / p.row_blocks, last = many * r1 / p.row_blocks;
@@ -216,12 +239,14 @@ GemmPlan gemm_plan(const GemmShape& shape) {
   p.depth = max(16, round_up(ceil_div(s.K, p.depth_blocks), 16));
   p.depth_blocks = max(1, ceil_div(s.K, p.depth));
   lay_grid<T>(p);
-  p.copy_b = !s.transpose_a && s.N * sizeof(T) % kAliasing == 0 && s.M > kTilesWorthCopy * kTileRows;
+  p.kept_b = p.strategy == Strategy::in_place && s.transpose_b;
+  p.copy_b = !p.kept_b && !s.transpose_a && s.N * sizeof(T) % kAliasing == 0 && s.M > kTilesWorthCopy * kTileRows;
   return p;
 }
 
 template <class T>
 bool gemm_keep_b(GemmPlan& p) {
+  if (p.kept_b) return true;
   const bool panels = p.strategy == Strategy::packed || (p.strategy == Strategy::in_place && !p.transpose_a);
   p.kept_b = panels && p.batch == 1 && p.K * p.N > kSmallB;
   if (p.kept_b) p.copy_b = 0;

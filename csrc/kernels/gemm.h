@@ -15,6 +15,7 @@ enum class Strategy : int64_t {
   row,        // M = 1: streams b once
   in_place,   // neither operand is packed
   turned,     // few rows times a transposed b: computes the transpose of out, so that b is read as it lies
+  columns,    // few columns: vectors along M, rows of a transposed in registers
   dots,       // rows of a times rows of b where one of the two has very few: vectors along K
   packed,     // both packed, b shared by all threads
   packed_own  // many products of a batch: each is one unit, packed by the thread that does it
@@ -39,7 +40,7 @@ struct GemmPlan {
   int64_t row_blocks, column_blocks;  // the grid of units of one matrix
   int64_t copy_b;                     // in_place: copy b after all, panel by panel
   int64_t columns, wide_blocks;       // packed: columns of b packed at a time
-  int64_t kept_b;                     // all of b is packed in phase 0, for more than one run
+  int64_t kept_b;                     // all of b is packed in phase 0
   Activation activation = Activation::linear;
   double alpha = 0;
 };

@@ -1,6 +1,7 @@
-// The strategies of gemm for a single row, and for dot products: bound by reading one large operand once.
+// The strategies of gemm for a single row, for few columns, and for dot products: bound by reading one large operand.
 #pragma once
 #include "gemm.h"
+#include "simd_lanes.h"
 
 namespace gemmule::GEMMULE_ISA {
 
@@ -128,5 +129,62 @@ void multiply_dots(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int6
     }
   }
 }
+
+// --- few columns ---------------------------------------------------------------------------------------------------
+
+constexpr int64_t kFewColumns = 4;
+
+constexpr int64_t kColumnVectors = 4;  // of K
+
+// Lanes hold rows of out: a vector's worth of rows of a is transposed in registers. There are that many rows at least,
+// and the last vector may begin before the one before it ends.
+template <class T, int N>
+void multiply_columns(const GemmPlan& p, const GemmOperands<T>& m, int64_t i0, int64_t i1) {
+  constexpr int L = kLanes<T>;
+  const int64_t K = p.K;
+  T b[kColumnVectors * L][N];
+  for (int64_t k = 0; k < K; ++k)
+    for (int n = 0; n < N; ++n) b[k][n] = p.transpose_b ? m.b[n * K + k] : m.b[k * N + n];
+  Mask<T> row[N], column[N];  // of a vector of out, which lies row by row
+  for (int v = 0; v < N; ++v) {
+    for (int lane = 0; lane < L; ++lane) {
+      row[v][lane] = (v * L + lane) / N;
+      column[v][lane] = (v * L + lane) % N;
+    }
+  }
+  for (int64_t next = i0; next < i1; next += L) {
+    const int64_t i = min(next, i1 - L);
+    Vec<T> sum[N] = {};
+    for (int64_t k = 0; k < K; k += L) {
+      const T* a = m.a + i * K + k;
+      const int64_t depth = min(L, K - k);
+      Vec<T> block[L];
+#pragma GCC unroll 16
+      for (int q = 0; q < L; ++q, a += K) block[q] = load_partial(a, depth);
+      transpose<T>(block);
+#pragma GCC unroll 16
+      for (int q = 0; q < L; ++q) {
+        if (q >= depth) break;
+#pragma GCC unroll 4
+        for (int n = 0; n < N; ++n) sum[n] = fma(splat(b[k + q][n]), block[q], sum[n]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < N; ++v) {
+      Vec<T> out = N > 1 ? permute<T>(sum[0], row[v]) : sum[0];
+#pragma GCC unroll 4
+      for (int n = 1; n < N; ++n) out = select<T>(column[v] == n, permute<T>(sum[n], row[v]), out);
+      store<T>(m.out + i * N + v * L, out);
+    }
+  }
+}
+
+template <class T, class Columns>
+struct ColumnsOf;
+template <class T, size_t... N>
+struct ColumnsOf<T, Indices<N...>> {
+  static constexpr void (*table[])(const GemmPlan&, const GemmOperands<T>&, int64_t,
+                                   int64_t) = {&multiply_columns<T, N + 1>...};
+};
 
 }  // namespace gemmule::GEMMULE_ISA

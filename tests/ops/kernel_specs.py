@@ -104,14 +104,16 @@ def scaled(rng: np.random.Generator, dtype: str) -> Operands:
     return [np.empty((5, 37), dtype)], [rng.standard_normal((5, 37)).astype(dtype), np.asarray(0.3, dtype)]
 
 
-def product(transpose_a: bool, transpose_b: bool, residual: bool) -> Callable[[np.random.Generator, str], Operands]:
+def product(
+    transpose_a: bool, transpose_b: bool, residual: bool, rows: int = 19, columns: int = 37, depth: int = 23
+) -> Callable[[np.random.Generator, str], Operands]:
     """A product with everything that can be fused: bias, residual, activation."""
 
     def operands(rng: np.random.Generator, dtype: str) -> Operands:
-        a = rng.standard_normal((19, 23) if not transpose_a else (23, 19)).astype(dtype)
-        b = rng.standard_normal((23, 37) if not transpose_b else (37, 23)).astype(dtype)
-        more = rng.standard_normal((19, 37)).astype(dtype) if residual else None
-        return [np.empty((19, 37), dtype)], [a, b, rng.standard_normal(37).astype(dtype), more]
+        a = rng.standard_normal((rows, depth) if not transpose_a else (depth, rows)).astype(dtype)
+        b = rng.standard_normal((depth, columns) if not transpose_b else (columns, depth)).astype(dtype)
+        more = rng.standard_normal((rows, columns)).astype(dtype) if residual else None
+        return [np.empty((rows, columns), dtype)], [a, b, rng.standard_normal(columns).astype(dtype), more]
 
     return operands
 
@@ -371,6 +373,14 @@ ROWS = [
             (True, False, False, "softplus", 0.0),
             (True, True, True, "linear", 0.0),
         )
+    ),
+    *(
+        Row("gemm", product(False, tb, False, *shape),
+            {"transpose_a": False, "transpose_b": tb, "activation": "leaky_relu", "alpha": 0.3},
+            tag=f"narrow-N{'NT'[tb]}-{'x'.join(map(str, shape))}", tolerance=SUMS)
+        for tb in (False, True)
+        for shape in ((70, 1, 8), (33, 2, 3), (50, 3, 16), (131, 4, 29), (200, 3, 33), (135, 8, 8), (150, 37, 9),
+                      (129, 70, 40))
     ),
     *(
         Row("conv2d_forward", operands, attributes, tag=tag, tolerance={"float32": 1e-5, "float64": 1e-14})
