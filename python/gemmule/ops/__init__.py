@@ -103,39 +103,24 @@ from gemmule.ops.elementary import (
     tan,
     trunc,
 )
-from gemmule.ops.elementwise import (
-    abs,
-    add,
-    clip,
-    divide,
-    equal,
-    exp,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    log,
-    logical_and,
-    logical_not,
-    logical_or,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    power,
-    reciprocal,
-    sign,
-    sqrt,
-    square,
-    subtract,
-    where,
-)
+from gemmule.ops.elementwise import add, clip, divide, maximum, minimum, multiply, power, subtract
 from gemmule.ops.gather import one_hot, take
 from gemmule.ops.gemm import matmul
 from gemmule.ops.indexing import getitem
 from gemmule.ops.inspecting import dtype, is_tensor, ndim, shape, size
 from gemmule.ops.joining import append, array_split, hstack, meshgrid, repeat, split, stack, tile, unstack, vstack
+from gemmule.ops.logic import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+    where,
+)
 from gemmule.ops.loss import (
     mean_absolute_error,
     mean_squared_error,
@@ -176,6 +161,7 @@ from gemmule.ops.statistics import (
     std,
     var,
 )
+from gemmule.ops.unary import abs, exp, log, negative, reciprocal, sign, sqrt, square
 
 __all__ = [
     # activation

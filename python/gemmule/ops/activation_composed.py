@@ -8,26 +8,15 @@ from gemmule.errors import received
 from gemmule.ops.activation import elu, positive_parameter, relu, sigmoid, softplus, tanh
 from gemmule.ops.creation import ones_like, stop_gradient
 from gemmule.ops.cumulative import cumsum
-from gemmule.ops.elementwise import (
-    abs,
-    add,
-    clip,
-    divide,
-    greater,
-    less_equal,
-    multiply,
-    negative,
-    sqrt,
-    square,
-    subtract,
-    where,
-)
+from gemmule.ops.elementwise import add, clip, divide, multiply, subtract
 from gemmule.ops.indexing import getitem
+from gemmule.ops.logic import greater, less_equal, where
 from gemmule.ops.reduce import sum
 from gemmule.ops.registry import op
 from gemmule.ops.reshaping import cast
 from gemmule.ops.shapes import as_float, normalize_axis
 from gemmule.ops.sort import sort
+from gemmule.ops.unary import abs, negative, sqrt, square
 from gemmule.scope import where as place
 from gemmule.tensor import Tensor
 

@@ -11,9 +11,9 @@ from gemmule.autograd import record
 from gemmule.errors import received
 from gemmule.ops import arrays
 from gemmule.ops.arrays import give
-from gemmule.ops.elementwise import where
 from gemmule.ops.gather import take
 from gemmule.ops.indexing import getitem
+from gemmule.ops.logic import where
 from gemmule.ops.reduce import sum
 from gemmule.ops.registry import op
 from gemmule.ops.reshaping import expand_dims, pad, reshape, transpose

@@ -8,24 +8,13 @@ from typing import Any
 import numpy as np
 
 from gemmule.errors import received
-from gemmule.ops.elementwise import (
-    abs,
-    add,
-    equal,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    multiply,
-    not_equal,
-    subtract,
-    where,
-)
+from gemmule.ops.elementwise import add, multiply, subtract
+from gemmule.ops.logic import equal, less, less_equal, logical_and, logical_not, logical_or, not_equal, where
 from gemmule.ops.reduce import all, any
 from gemmule.ops.registry import op
 from gemmule.ops.reshaping import expand_dims, reshape
 from gemmule.ops.shapes import as_float, as_tensor, as_tensors
+from gemmule.ops.unary import abs
 from gemmule.scope import where as at
 from gemmule.tensor import Tensor
 

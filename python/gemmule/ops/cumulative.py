@@ -10,8 +10,9 @@ from gemmule.autograd import Gradients, record
 from gemmule.config import standardize_dtype
 from gemmule.errors import received
 from gemmule.ops.arrays import compute
-from gemmule.ops.elementwise import divide, equal, logical_and, multiply, subtract, where
+from gemmule.ops.elementwise import divide, multiply, subtract
 from gemmule.ops.indexing import getitem
+from gemmule.ops.logic import equal, logical_and, where
 from gemmule.ops.registry import op
 from gemmule.ops.reshaping import reshape
 from gemmule.ops.shapes import as_tensor, normalize_axis

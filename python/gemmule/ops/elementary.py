@@ -13,26 +13,11 @@ from gemmule.backend import execute
 from gemmule.errors import received
 from gemmule.ops.arrays import broadcast_to, give
 from gemmule.ops.creation import stop_gradient
-from gemmule.ops.elementwise import (
-    abs,
-    add,
-    divide,
-    equal,
-    exp,
-    less,
-    logical_and,
-    maximum,
-    multiply,
-    negative,
-    not_equal,
-    reciprocal,
-    sqrt,
-    square,
-    subtract,
-    where,
-)
+from gemmule.ops.elementwise import add, divide, maximum, multiply, subtract
+from gemmule.ops.logic import equal, less, logical_and, not_equal, where
 from gemmule.ops.registry import op
 from gemmule.ops.shapes import as_float, as_tensor, broadcast_shapes, empty, empty_like, result_dtype
+from gemmule.ops.unary import abs, exp, negative, reciprocal, sqrt, square
 from gemmule.scope import where as at
 from gemmule.tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and elementary functions, element by element, with NumPy's broadcasting.
+"""Arithmetic of two operands, element by element, with NumPy's broadcasting; `logic.py` compares, `unary.py` takes one.
 
 The gradient of an operand that was broadcast is summed back to its shape.
 """
@@ -13,8 +13,8 @@ import numpy as np
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
 from gemmule.errors import received
-from gemmule.ops.arrays import broadcast_to, cast_array, compute, constant, give, give_computed, sum_to
-from gemmule.ops.registry import OPS, op
+from gemmule.ops.arrays import broadcast_to, compute, constant, give, give_computed, sum_to
+from gemmule.ops.registry import op
 from gemmule.ops.shapes import (
     as_float,
     as_tensor,
@@ -24,10 +24,9 @@ from gemmule.ops.shapes import (
     empty_like,
     result_dtype,
 )
+from gemmule.ops.unary import square
 from gemmule.scope import where as at
 from gemmule.tensor import Tensor
-
-# --- two operands ----------------------------------------------------------------------------------------------------
 
 
 @op
@@ -232,436 +231,6 @@ def minimum(x1: Any, x2: Any) -> Tensor:
     return _binary("minimum", x1, x2, _extremum_backward("minimum_backward"))
 
 
-BinaryBackward = Callable[[Gradients, np.ndarray, np.ndarray, np.ndarray], None]
-
-
-def _extremum_backward(kernel: str) -> BinaryBackward:
-    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
-        places = [grad.buffer(0), grad.buffer(1)]
-        fulls = [p if p is None or p.shape == y.shape else np.empty(y.shape, y.dtype) for p in places]
-        execute(kernel, fulls, [grad.d, broadcast_to(a, y.shape), broadcast_to(b, y.shape)])
-        for place, full in zip(places, fulls):
-            if place is not None and full is not None and place is not full:
-                sum_to(place, full)
-
-    return backward
-
-
-def _binary(name: str, x1: Any, x2: Any, back: BinaryBackward) -> Tensor:
-    """One broadcasting kernel; `back(grad, a, b, y)` works on the raw operands and result."""
-    y, t1, t2 = _computed(name, x1, x2)
-    a, b, result = t1.array, t2.array, y.array
-    return record(y, (t1, t2), lambda grad: back(grad, a, b, result), name)
-
-
-def _computed(name: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Result and operands of a broadcasting kernel."""
-    dtype = result_dtype(x1, x2)
-    dtype = "int32" if dtype in ("uint8", "bool") else dtype
-    t1, t2 = as_tensor(x1, dtype), as_tensor(x2, dtype)
-    y = empty(broadcast_shapes(name, t1.shape, t2.shape), dtype)
-    execute(name, [y.array], [t1.array, t2.array])
-    return y, t1, t2
-
-
-# --- comparison and logic --------------------------------------------------------------------------------------------
-
-
-@op
-def equal(x1: Any, x2: Any) -> Tensor:
-    """Whether `x1 == x2`, element by element with broadcasting. NaN equals nothing.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.equal([1, 2], 2).numpy()
-        array([False,  True])
-    """
-    return _compare("equal", x1, x2)
-
-
-@op
-def not_equal(x1: Any, x2: Any) -> Tensor:
-    """Whether `x1 != x2`, element by element with broadcasting.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.not_equal([1, 2], 2).numpy()
-        array([ True, False])
-    """
-    return _compare("not_equal", x1, x2)
-
-
-@op
-def less(x1: Any, x2: Any) -> Tensor:
-    """Whether `x1 < x2`, element by element with broadcasting.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.less([1, 2], 2).numpy()
-        array([ True, False])
-    """
-    return _compare("less", x1, x2)
-
-
-@op
-def less_equal(x1: Any, x2: Any) -> Tensor:
-    """Whether `x1 <= x2`, element by element with broadcasting.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.less_equal([1, 2], 2).numpy()
-        array([ True,  True])
-    """
-    return _compare("less_equal", x1, x2)
-
-
-@op
-def greater(x1: Any, x2: Any) -> Tensor:
-    """Whether `x1 > x2`, element by element with broadcasting.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.greater([1, 2], 1).numpy()
-        array([False,  True])
-    """
-    return _compare("greater", x1, x2)
-
-
-@op
-def greater_equal(x1: Any, x2: Any) -> Tensor:
-    """Whether `x1 >= x2`, element by element with broadcasting.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.greater_equal([1, 2], 1).numpy()
-        array([ True,  True])
-    """
-    return _compare("greater_equal", x1, x2)
-
-
-@op
-def logical_and(x1: Any, x2: Any) -> Tensor:
-    """Whether both are true, element by element with broadcasting. Numbers count as true unless they are zero.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.logical_and([True, False], True).numpy()
-        array([ True, False])
-    """
-    return _logical("logical_and", x1, x2)
-
-
-@op
-def logical_or(x1: Any, x2: Any) -> Tensor:
-    """Whether at least one is true, element by element with broadcasting. Numbers are true unless they are zero.
-
-    Args:
-        x1: a tensor, array, number or list.
-        x2: the same.
-
-    Returns:
-        A boolean tensor.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together.
-
-    Example:
-        >>> gm.ops.logical_or([True, False], False).numpy()
-        array([ True, False])
-    """
-    return _logical("logical_or", x1, x2)
-
-
-@op
-def logical_not(x: Any) -> Tensor:
-    """Whether an element is false. Numbers count as true unless they are zero.
-
-    Args:
-        x: a tensor, array, number or list.
-
-    Returns:
-        A boolean tensor.
-
-    Example:
-        >>> gm.ops.logical_not([True, False]).numpy()
-        array([False,  True])
-    """
-    return _logical("logical_not", x)
-
-
-@op
-def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """`x1` where the condition is true, `x2` elsewhere, with broadcasting.
-
-    Args:
-        condition: booleans; numbers count as true unless they are zero. Alone: `gm.ops.nonzero(condition)`.
-        x1: a tensor, array, number or list.
-        x2: the same. A branch that is not chosen gets the gradient 0, but 0 times an infinite slope further back is
-            NaN: guard the *input* of such a function, too.
-
-    Returns:
-        A tensor of the common dtype of `x1` and `x2`.
-
-    Raises:
-        ValueError: if the shapes cannot be broadcast together, or only one of `x1` and `x2` is given.
-
-    Example:
-        >>> gm.ops.where([True, False], 1.0, 2.0).numpy()
-        array([1., 2.], dtype=float32)
-    """
-    if x1 is None or x2 is None:
-        if x1 is x2:
-            return OPS["nonzero"](condition)
-        raise ValueError(f"{at('where')}: give both x1 and x2, or neither.{received(x1=x1, x2=x2)}")
-    chosen = as_tensor(as_tensor(condition), "bool").array
-    t1, t2 = as_tensors(x1, x2)
-    y = empty(broadcast_shapes("where", chosen.shape, t1.shape, t2.shape), t1.dtype)
-    execute("where", [y.array], [chosen, t1.array, t2.array])
-
-    def backward(grad: Gradients) -> None:
-        zero = constant(0, grad.d)
-        give_computed(grad, 0, "where", chosen, grad.d, zero, shape=grad.d.shape)
-        give_computed(grad, 1, "where", chosen, zero, grad.d, shape=grad.d.shape)
-
-    return record(y, (t1, t2), backward, "where")
-
-
-def _compare(name: str, x1: Any, x2: Any) -> Tensor:
-    t1, t2 = as_tensors(x1, x2)
-    y = empty(broadcast_shapes(name, t1.shape, t2.shape), bool)
-    execute(name, [y.array], [t1.array, t2.array])
-    return y
-
-
-def _logical(name: str, *values: Any) -> Tensor:
-    operands = [cast_array(as_tensor(value).array, np.dtype(bool)) for value in values]
-    y = empty(broadcast_shapes(name, *(a.shape for a in operands)), bool)
-    execute(name, [y.array], operands)
-    return y
-
-
-# --- one operand -----------------------------------------------------------------------------------------------------
-
-
-@op
-def negative(x: Any) -> Tensor:
-    """`-x`, element by element.
-
-    Args:
-        x: a tensor, array, number or list; uint8 and bool become int32.
-
-    Returns:
-        A tensor of the type of `x`.
-
-    Example:
-        >>> gm.ops.negative([1.0]).numpy()
-        array([-1.], dtype=float32)
-    """
-    return _unary("negative", _signed(x), lambda grad, x, y: ("negative", grad.d))
-
-
-@op
-def abs(x: Any) -> Tensor:
-    """Absolute value; the gradient at 0 is 0.
-
-    Args:
-        x: a tensor, array, number or list.
-
-    Returns:
-        A tensor of the type of `x`.
-
-    Example:
-        >>> gm.ops.abs([-1.0]).numpy()
-        array([1.], dtype=float32)
-    """
-
-    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
-        return "multiply", grad.d, compute("sign", x, shape=x.shape, dtype=x.dtype)
-
-    return _unary("abs", _signed(x), back)
-
-
-@op
-def sign(x: Any) -> Tensor:
-    """-1, 0 or 1 by the sign of each element; NaN stays NaN. The gradient is 0.
-
-    Args:
-        x: a tensor, array, number or list.
-
-    Returns:
-        A tensor of the type of `x`.
-
-    Example:
-        >>> gm.ops.sign([-3.0, 0.0]).numpy()
-        array([-1.,  0.], dtype=float32)
-    """
-    x = _signed(x)
-    y = empty_like(x)
-    execute("sign", [y.array], [x.array])
-    return record(y, (x,), lambda grad: execute("fill", [grad.buffer(0)], [], value=0.0), "sign")
-
-
-@op
-def square(x: Any) -> Tensor:
-    """`x * x`, element by element.
-
-    Args:
-        x: a tensor, array, number or list.
-
-    Returns:
-        A tensor of the type of `x`.
-
-    Example:
-        >>> gm.ops.square([3.0]).numpy()
-        array([9.], dtype=float32)
-    """
-
-    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
-        return "multiply", grad.d, compute("add", x, x, shape=x.shape, dtype=x.dtype)
-
-    return _unary("square", _signed(x), back)
-
-
-@op
-def sqrt(x: Any) -> Tensor:
-    """Square root; of a negative number NaN. The slope at 0 is infinite.
-
-    Args:
-        x: a tensor, array, number or list; integers become `floatx()`.
-
-    Returns:
-        A floating tensor.
-
-    Example:
-        >>> gm.ops.sqrt([9.0]).numpy()
-        array([3.], dtype=float32)
-    """
-
-    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
-        return "divide", grad.d, compute("add", y, y, shape=y.shape, dtype=y.dtype)
-
-    return _unary("sqrt", as_float(x), back)
-
-
-@op
-def exp(x: Any) -> Tensor:
-    """Exponential function, element by element.
-
-    Args:
-        x: a tensor, array, number or list; integers become `floatx()`.
-
-    Returns:
-        A floating tensor.
-
-    Example:
-        >>> gm.ops.exp([0.0]).numpy()
-        array([1.], dtype=float32)
-    """
-    return _unary("exp", as_float(x), lambda grad, x, y: ("multiply", grad.d, y))
-
-
-@op
-def log(x: Any) -> Tensor:
-    """Natural logarithm; of 0 -inf, of a negative number NaN.
-
-    Args:
-        x: a tensor, array, number or list; integers become `floatx()`.
-
-    Returns:
-        A floating tensor.
-
-    Example:
-        >>> gm.ops.log([1.0]).numpy()
-        array([0.], dtype=float32)
-    """
-    return _unary("log", as_float(x), lambda grad, x, y: ("divide", grad.d, x))
-
-
-@op
-def reciprocal(x: Any) -> Tensor:
-    """`1 / x`, element by element.
-
-    Args:
-        x: a tensor, array, number or list; integers become `floatx()`.
-
-    Returns:
-        A floating tensor.
-
-    Example:
-        >>> gm.ops.reciprocal([4.0]).numpy()
-        array([0.25], dtype=float32)
-    """
-
-    def back(grad: Gradients, x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
-        moment = compute("multiply", grad.d, y, shape=y.shape, dtype=y.dtype)
-        return "multiply", moment, compute("negative", y, shape=y.shape, dtype=y.dtype)
-
-    return _unary("reciprocal", as_float(x), back)
-
-
 @op
 def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     """`x` limited to the range from `x_min` to `x_max`.
@@ -697,21 +266,33 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     return record(y, (x,), backward, "clip")
 
 
-UnaryBackward = Callable[[Gradients, np.ndarray, np.ndarray], tuple[Any, ...]]
+BinaryBackward = Callable[[Gradients, np.ndarray, np.ndarray, np.ndarray], None]
 
 
-def _unary(name: str, x: Tensor, back: UnaryBackward) -> Tensor:
-    """One kernel; `back(grad, x, y)` names the kernel and the inputs that give the gradient."""
-    y, x_array = empty_like(x), x.array
-    execute(name, [y.array], [x_array])
+def _extremum_backward(kernel: str) -> BinaryBackward:
+    def backward(grad: Gradients, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+        places = [grad.buffer(0), grad.buffer(1)]
+        fulls = [p if p is None or p.shape == y.shape else np.empty(y.shape, y.dtype) for p in places]
+        execute(kernel, fulls, [grad.d, broadcast_to(a, y.shape), broadcast_to(b, y.shape)])
+        for place, full in zip(places, fulls):
+            if place is not None and full is not None and place is not full:
+                sum_to(place, full)
 
-    def backward(grad: Gradients) -> None:
-        kernel, *inputs = back(grad, x_array, y.array)
-        execute(kernel, [grad.buffer(0)], inputs)
-
-    return record(y, (x,), backward, name)
+    return backward
 
 
-def _signed(x: Any) -> Tensor:
-    x = as_tensor(x)
-    return as_tensor(x, "int32") if x.dtype.name in ("bool", "uint8") else x
+def _binary(name: str, x1: Any, x2: Any, back: BinaryBackward) -> Tensor:
+    """One broadcasting kernel; `back(grad, a, b, y)` works on the raw operands and result."""
+    y, t1, t2 = _computed(name, x1, x2)
+    a, b, result = t1.array, t2.array, y.array
+    return record(y, (t1, t2), lambda grad: back(grad, a, b, result), name)
+
+
+def _computed(name: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Result and operands of a broadcasting kernel."""
+    dtype = result_dtype(x1, x2)
+    dtype = "int32" if dtype in ("uint8", "bool") else dtype
+    t1, t2 = as_tensor(x1, dtype), as_tensor(x2, dtype)
+    y = empty(broadcast_shapes(name, t1.shape, t2.shape), dtype)
+    execute(name, [y.array], [t1.array, t2.array])
+    return y, t1, t2

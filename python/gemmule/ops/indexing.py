@@ -10,8 +10,9 @@ import numpy as np
 from gemmule.autograd import Gradients, record
 from gemmule.backend import execute
 from gemmule.errors import received
-from gemmule.ops.elementwise import add, greater_equal, less, logical_and, multiply, where
+from gemmule.ops.elementwise import add, multiply
 from gemmule.ops.gather import check_range, index_tensor, take
+from gemmule.ops.logic import greater_equal, less, logical_and, where
 from gemmule.ops.registry import op
 from gemmule.ops.reshaping import reshape
 from gemmule.ops.shapes import as_tensor, empty

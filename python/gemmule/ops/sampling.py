@@ -15,11 +15,13 @@ from gemmule.config import standardize_dtype
 from gemmule.errors import received
 from gemmule.ops.arrays import compute
 from gemmule.ops.elementary import floor
-from gemmule.ops.elementwise import add, greater_equal, log, multiply, negative, where
+from gemmule.ops.elementwise import add, multiply
 from gemmule.ops.gather import take
+from gemmule.ops.logic import greater_equal, where
 from gemmule.ops.reduce import argmax
 from gemmule.ops.reshaping import cast, expand_dims
 from gemmule.ops.shapes import as_float, as_tensor, normalize_axis
+from gemmule.ops.unary import log, negative
 from gemmule.random import Stream, seeded_key, shared_stream
 from gemmule.scope import where as at
 from gemmule.tensor import Tensor

@@ -12,9 +12,10 @@ import numpy as np
 from gemmule.autograd import Gradients, record
 from gemmule.errors import received
 from gemmule.ops.arrays import compute
-from gemmule.ops.elementwise import add, equal, less, where
+from gemmule.ops.elementwise import add
 from gemmule.ops.gather import check_range, index_tensor, one_hot, take
 from gemmule.ops.indexing import getitem, linear_index
+from gemmule.ops.logic import equal, less, where
 from gemmule.ops.reduce import max
 from gemmule.ops.registry import op, reading_op
 from gemmule.ops.reshaping import reshape

@@ -9,9 +9,10 @@ import numpy as np
 from gemmule.errors import received
 from gemmule.ops.arranging import moveaxis
 from gemmule.ops.arrays import compute
-from gemmule.ops.elementwise import add, equal, greater, less, less_equal, logical_and, multiply, subtract, where
+from gemmule.ops.elementwise import add, multiply, subtract
 from gemmule.ops.gather import take
 from gemmule.ops.indexing import getitem
+from gemmule.ops.logic import equal, greater, less, less_equal, logical_and, where
 from gemmule.ops.reduce import sum
 from gemmule.ops.registry import op
 from gemmule.ops.reshaping import expand_dims, reshape
