@@ -1031,6 +1031,35 @@ SORT = [
     Row("digitize", (TIES,), {"bins": [-3.0, -1.0, 0.0, 4.0]}, tolerance=EXACT, differentiable=False),
 ]  # fmt: skip
 
+# ---- Rows: shorthands ------------------------------------------------------------------------------------------------
+
+
+def gaps(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Distances apart, and every third element NaN."""
+    values = rng.permutation(prod(shape)).reshape(shape) / 7 - 3.01
+    values.reshape(-1)[::3] = np.nan
+    return values
+
+
+SHORTHANDS = [
+    *(Row(op, (Input(S, gaps),), {"axis": axis, "keepdims": keepdims}, tag=str(axis), differentiable=False, **LOOSE)
+      for op in ("nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin")
+      for axis, keepdims in ((None, False), (0, True))),
+    *(Row(op, (apart(4, 3),), {"axis": 1}, tag="whole", smooth=False, **LOOSE)
+      for op in ("nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin")),
+    Row("percentile", (apart(5, 4, 3),), {"q": [0.0, 35.0, 100.0], "axis": 1}, smooth=False, **LOOSE),
+    *binary("hypot", off_zero, lambda *s: within(5, 6, *s), **LOOSE),
+    *(unary(op, normal, **LOOSE) for op in ("deg2rad", "rad2deg")),
+    *(Row(op, (normal(*S),), tolerance=EXACT) for op in ("fliplr", "flipud")),
+    Row("kron", (normal(3, 2), normal(2, 4, 5)), **LOOSE),
+    Row("corrcoef", (normal(4, 9),), **LOOSE),
+    Row("empty_like", (normal(4, 9),), tolerance=EXACT, differentiable=False),
+    Row("binary_crossentropy", (within(0, 1, *S), within(0.1, 0.9, *S)), **LOOSE),
+    Row("binary_crossentropy", (within(0, 1, *S), normal(*S)), {"from_logits": True}, tag="logits", **LOOSE),
+    *(Row("categorical_crossentropy", (within(0, 1, 6, 5), within(0.1, 0.9, 6, 5)), tag=f"{axis} {logits}", **LOOSE,
+          arguments={"axis": axis, "from_logits": logits}) for axis in (-1, 0) for logits in (False, True)),
+]  # fmt: skip
+
 # ---- Rows: sums of products ------------------------------------------------------------------------------------------
 
 
@@ -1226,6 +1255,7 @@ ROWS = [
     *CREATION,
     *ELEMENTARY,
     *SORT,
+    *SHORTHANDS,
     *CONTRACTION,
     *STATISTICS,
     *READING,

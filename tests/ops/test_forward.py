@@ -96,7 +96,7 @@ def test_nan_is_not_hidden(row: Row) -> None:
     """A NaN in the input is a NaN in the output: nothing like `x > 0 ? x : 0` swallows it."""
     arrays = row.draw(rng_for(row.id), "float32")
     arrays[0][...] = np.nan
-    if row.op in ("sign", "where", "getitem", "pad", "nan_to_num"):
+    if row.op in ("sign", "where", "getitem", "pad", "nan_to_num", "nansum"):
         return
     result = value(row, arrays)
     if result.size:

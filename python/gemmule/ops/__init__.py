@@ -147,6 +147,25 @@ from gemmule.ops.scattering import (
     take_along_axis,
     unique,
 )
+from gemmule.ops.shorthands import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    corrcoef,
+    deg2rad,
+    empty_like,
+    fliplr,
+    flipud,
+    hypot,
+    kron,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    rad2deg,
+)
 from gemmule.ops.softmax import log_softmax, softmax
 from gemmule.ops.sort import argsort, digitize, in_top_k, median, quantile, searchsorted, sort, top_k
 from gemmule.ops.statistics import (
@@ -311,6 +330,9 @@ __all__ = [
     "stack", "vstack", "hstack", "append", "split", "array_split", "unstack", "tile", "repeat", "meshgrid",
     # regular
     "eye", "identity", "tri", "linspace", "logspace", "full_like", "empty",
+    # shorthands
+    "nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "percentile", "hypot", "deg2rad", "rad2deg", "fliplr",
+    "flipud", "kron", "corrcoef", "empty_like", "binary_crossentropy", "categorical_crossentropy",
     # scattering
     "take_along_axis", "scatter", "scatter_update", "slice", "slice_update", "segment_sum", "bincount",
     "multi_hot", "nonzero", "unique",
