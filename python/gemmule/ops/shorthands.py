@@ -12,23 +12,8 @@ from gemmule.errors import received
 from gemmule.ops.arranging import flip
 from gemmule.ops.comparing import isnan
 from gemmule.ops.contraction import tensordot
-from gemmule.ops.elementwise import (
-    abs,
-    add,
-    clip,
-    divide,
-    equal,
-    log,
-    logical_not,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    sqrt,
-    square,
-    subtract,
-    where,
-)
+from gemmule.ops.elementwise import add, clip, divide, maximum, minimum, multiply, subtract
+from gemmule.ops.logic import equal, logical_not, where
 from gemmule.ops.loss import sigmoid_crossentropy
 from gemmule.ops.reduce import Axis, all, max, mean, min, sum
 from gemmule.ops.registry import op
@@ -37,6 +22,7 @@ from gemmule.ops.reshaping import cast, reshape, transpose
 from gemmule.ops.shapes import as_float, as_tensor, as_tensors
 from gemmule.ops.softmax import log_softmax
 from gemmule.ops.sort import quantile
+from gemmule.ops.unary import abs, log, negative, sqrt, square
 from gemmule.scope import where as at
 from gemmule.tensor import Tensor
 
