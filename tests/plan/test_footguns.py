@@ -22,7 +22,7 @@ weights assigned between batches                   seen by the next batch: the m
 a temporary read after the step                    belongs to the eager step, never to the arena
 a list of layers of varying length                 call lists differ: runs eagerly
 new data with the same form                        bound to the same plan
-a weight created after training began              raises, naming the weight
+a weight created after training began              raises, naming the weight (test_late_weights.py)
 """
 
 import warnings
@@ -32,49 +32,7 @@ import pytest
 
 import gemmule as gm
 from gemmule.errors import PlanError, PlanWarning
-
-X = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)
-Y = (X[:, 0] > 0).astype(np.int32)
-
-
-def compiled(*hidden, **kwargs):
-    gm.utils.set_random_seed(1)
-    model = gm.Sequential([gm.Input((6,)), *hidden, gm.layers.Dense(2, activation="softmax")])
-    optimizer = gm.optimizers.SGD(0.1, momentum=0.9)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], **kwargs)
-    return model
-
-
-def fit(model, epochs=3, **kwargs):
-    return model.fit(X, Y, batch_size=16, epochs=epochs, verbose=0, **kwargs)
-
-
-def weights(model):
-    return np.concatenate([w.ravel() for w in model.get_weights()])
-
-
-def same_as_eager(make, epochs=3, **kwargs):
-    """Trains the same model recorded and eagerly and compares every bit."""
-    recorded, eager = make(), make(run_eagerly=True)
-    fit(recorded, epochs, **kwargs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fit(eager, epochs, **kwargs)
-    np.testing.assert_array_equal(weights(recorded), weights(eager))
-
-
-class Scale(gm.layers.Layer):
-    """Multiplies by a plain Python number."""
-
-    def __init__(self, factor=2.0, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def call(self, inputs):
-        return inputs * self.factor
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
+from tests.plan.training import Scale, X, Y, compiled, fit, same_as_eager, weights
 
 
 def test_python_numbers_of_a_layer_are_followed():
@@ -280,26 +238,6 @@ def test_new_data_of_the_same_form_uses_the_same_plan():
     assert model._runner._steps == steps
 
 
-def test_weights_created_late_raise():
-    class Late(gm.layers.Layer):
-        grown = False
-
-        def call(self, inputs):
-            if self.grown and not hasattr(self, "extra"):
-                self.extra = self.add_weight(shape=(6,), initializer="ones", name="extra")
-            return inputs + self.extra if hasattr(self, "extra") else inputs * 1.0
-
-        def compute_output_shape(self, input_shape):
-            return input_shape
-
-    late = Late(name="late")
-    model = compiled(late)
-    fit(model, 1)
-    late.grown = True
-    with pytest.raises(RuntimeError, match=r"(?s)late.*extra|extra.*late|created after"):
-        fit(model, 1)
-
-
 def test_partial_last_batch_is_a_second_plan_over_the_same_weights():
     def train(**kwargs):
         model = compiled(gm.layers.Dense(4), **kwargs)
@@ -469,78 +407,3 @@ def test_tensors_kept_from_a_step_survive_replays_of_the_reference():
         values = kept[-1].numpy()
         fit(model, 2)
     np.testing.assert_array_equal(kept[-1].numpy(), values)
-
-
-class Blocks(gm.layers.Layer):
-    """Layers in a list, a dict and a nested list."""
-
-    def __init__(self):
-        super().__init__()
-        self.blocks, self.named, self.nested = [gm.layers.Dense(6)], {"a": gm.layers.Dense(6)}, ([gm.layers.Dense(6)],)
-
-    def call(self, inputs):
-        for layer in (*self.blocks, *self.named.values(), *self.nested[0]):
-            inputs = layer(inputs)
-        return inputs
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-def _ready_layer():
-    layer = gm.layers.Dense(6, name="late")
-    layer.build((None, 6))
-    return layer
-
-
-ADDITIONS = {
-    "attribute": lambda blocks, late: setattr(blocks, "late", late),
-    "list": lambda blocks, late: blocks.blocks.append(late),
-    "list-entry": lambda blocks, late: blocks.blocks.__setitem__(0, late),
-    "dict": lambda blocks, late: blocks.named.__setitem__("b", late),
-    "nested": lambda blocks, late: blocks.nested[0].append(late),
-    "inner": lambda blocks, late: setattr(blocks.blocks[0], "late", late),
-    "variable": lambda blocks, late: setattr(blocks.named["a"], "late", late.kernel),
-}
-
-
-@pytest.mark.parametrize("addition", ADDITIONS)
-@pytest.mark.parametrize("eagerly", [False, True])
-def test_weights_that_come_between_batches_raise(addition, eagerly):
-    blocks, late = Blocks(), _ready_layer()
-    model = compiled(blocks, run_eagerly=eagerly)
-    for _ in range(5):
-        model.train_on_batch(X[:16], Y[:16])
-    ADDITIONS[addition](blocks, late)
-    for _ in range(2):  # and again: it is not forgotten
-        with pytest.raises(RuntimeError, match=r"Weights were created after the model began to train.*late"):
-            model.train_on_batch(X[:16], Y[:16])
-
-
-def test_layers_are_walked_only_when_something_changed(monkeypatch):
-    model = compiled(Blocks())
-    for _ in range(4):
-        model.train_on_batch(X[:16], Y[:16])
-    walks = []
-    walk = gm.layers.Layer._children
-    monkeypatch.setattr(gm.layers.Layer, "_children", lambda self: walks.append(self) or walk(self))
-    for _ in range(3):
-        model.train_on_batch(X[:16], Y[:16])
-    assert not walks
-    gm.layers.Dense(2).build((None, 3))  # weights of another model: a look, and no complaint
-    model.train_on_batch(X[:16], Y[:16])
-    assert walks
-
-
-def test_a_late_weight_that_becomes_trainable_raises():
-    model = compiled(Blocks())
-    for _ in range(4):
-        model.train_on_batch(X[:16], Y[:16])
-    late = _ready_layer()
-    late.trainable = False
-    model.layers[1].late = late
-    for _ in range(2):
-        model.train_on_batch(X[:16], Y[:16])
-    late.trainable = True
-    with pytest.raises(RuntimeError, match="Weights were created after"):
-        model.train_on_batch(X[:16], Y[:16])
