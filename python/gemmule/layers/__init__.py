@@ -6,14 +6,8 @@ from typing import Any
 
 from gemmule.layers.activation import ELU, Activation, ActivityRegularization, LeakyReLU, ReLU, Softmax
 from gemmule.layers.adaptive import Maxout, PReLU, RandomizedLeakyReLU
-from gemmule.layers.augment import (
-    RandomContrast,
-    RandomCrop,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
-)
+from gemmule.layers.augment import RandomContrast, RandomCrop, RandomFlip
+from gemmule.layers.combining import Concatenate, Dot, concatenate, dot
 from gemmule.layers.conv2d import Conv1D, Conv2D, Conv2DTranspose
 from gemmule.layers.dense import Dense
 from gemmule.layers.depthwise import DepthwiseConv2D, SeparableConv2D
@@ -23,21 +17,18 @@ from gemmule.layers.layer import Layer
 from gemmule.layers.merging import (
     Add,
     Average,
-    Concatenate,
-    Dot,
     Maximum,
     Minimum,
     Multiply,
     Subtract,
     add,
     average,
-    concatenate,
-    dot,
     maximum,
     minimum,
     multiply,
     subtract,
 )
+from gemmule.layers.moving import RandomRotation, RandomTranslation, RandomZoom
 from gemmule.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from gemmule.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
 from gemmule.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D

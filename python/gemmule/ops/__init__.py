@@ -58,6 +58,7 @@ from gemmule.ops.comparing import allclose, isclose, isfinite, isin, isinf, isna
 from gemmule.ops.contraction import cross, dot, einsum, inner, outer, tensordot, vdot
 from gemmule.ops.control import cond, custom_gradient, fori_loop, map, scan, switch, vectorized_map, while_loop
 from gemmule.ops.conv2d import conv1d, conv2d, conv2d_transpose
+from gemmule.ops.counting import bincount, multi_hot, nonzero, segment_sum, unique
 from gemmule.ops.creation import (
     arange,
     convert_to_numpy,
@@ -135,18 +136,7 @@ from gemmule.ops.reduce import all, any, argmax, argmin, max, mean, min, prod, s
 from gemmule.ops.regular import empty, eye, full_like, identity, linspace, logspace, tri
 from gemmule.ops.reshaping import cast, concatenate, expand_dims, flatten, pad, reshape, squeeze, transpose
 from gemmule.ops.resize import upsample
-from gemmule.ops.scattering import (
-    bincount,
-    multi_hot,
-    nonzero,
-    scatter,
-    scatter_update,
-    segment_sum,
-    slice,
-    slice_update,
-    take_along_axis,
-    unique,
-)
+from gemmule.ops.scattering import scatter, scatter_update, slice, slice_update, take_along_axis
 from gemmule.ops.shorthands import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -334,8 +324,9 @@ __all__ = [
     "nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "percentile", "hypot", "deg2rad", "rad2deg", "fliplr",
     "flipud", "kron", "corrcoef", "empty_like", "binary_crossentropy", "categorical_crossentropy",
     # scattering
-    "take_along_axis", "scatter", "scatter_update", "slice", "slice_update", "segment_sum", "bincount",
-    "multi_hot", "nonzero", "unique",
+    "take_along_axis", "scatter", "scatter_update", "slice", "slice_update",
+    # counting
+    "segment_sum", "bincount", "multi_hot", "nonzero", "unique",
     # sort
     "argsort", "sort", "top_k", "in_top_k", "quantile", "median", "searchsorted", "digitize",
     # statistics

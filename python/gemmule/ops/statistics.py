@@ -9,13 +9,13 @@ import numpy as np
 from gemmule.errors import received
 from gemmule.ops.arranging import broadcast_to, flip
 from gemmule.ops.conv2d import conv1d
+from gemmule.ops.counting import bincount
 from gemmule.ops.creation import stop_gradient
 from gemmule.ops.elementwise import add, divide, maximum, multiply, power, subtract
 from gemmule.ops.logic import equal, less, logical_and, not_equal, where
 from gemmule.ops.reduce import Axis, max, mean, min, sum
 from gemmule.ops.registry import op, reading_op
 from gemmule.ops.reshaping import expand_dims, pad, reshape
-from gemmule.ops.scattering import bincount
 from gemmule.ops.shapes import as_float, as_tensor, as_tensors, normalize_axes
 from gemmule.ops.sort import searchsorted
 from gemmule.ops.unary import abs, exp, log, sqrt, square
