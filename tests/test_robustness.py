@@ -220,7 +220,7 @@ def resident_mb():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.skipif("GEMMULE_SANITIZER" in os.environ, reason="AddressSanitizer keeps freed memory")
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="AddressSanitizer keeps freed memory")
 def test_many_batch_sizes_leave_no_holes_in_memory():
     model, rows = classifier(), np.ones((1200, 8), np.float32)
     model.predict(rows)
