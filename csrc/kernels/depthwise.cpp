@@ -70,6 +70,16 @@ GEMMULE_INLINE void put(T* y, int64_t y_pixel, const Vec<T> (&sum)[P], int64_t c
   }
 }
 
+template <int P, class T>
+GEMMULE_INLINE void fetch(const T* y, int64_t y_pixel) {
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    __builtin_prefetch(y, 1, 2);
+    y += y_pixel;
+    asm("" : "+r"(y));
+  }
+}
+
 // P positions side by side, channels [o0, o1), the taps of `rows` and `columns`.
 template <int P, class T, class Source>
 GEMMULE_INLINE void tile(T* y, const T* x, const T* w, const Walk k, const Range rows, const Range columns, int64_t o0,
@@ -80,8 +90,7 @@ GEMMULE_INLINE void tile(T* y, const T* x, const T* w, const Walk k, const Range
     for (int64_t i = 0; i < k.ahead_rows; ++i)
       for (int64_t j = 0; j < P * k.ahead_pixels; ++j)
         __builtin_prefetch(xo + k.ahead + i * k.ahead_row + j * k.ahead_pixel, 0, 2);
-    if (k.y_ahead)
-      for (int p = 0; p < P; ++p) __builtin_prefetch(y + o + p * k.y_pixel + k.y_ahead, 1, 2);
+    if (k.y_ahead) fetch<P>(y + o + k.y_ahead, k.y_pixel);
     Vec<T> sum[P] = {};
     for (int64_t i = rows.begin; i < rows.end; ++i) {
       const T* xi = xo + i * k.x_row + columns.begin * k.x_tap;
