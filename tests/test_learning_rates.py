@@ -67,6 +67,21 @@ def test_it_leaves_no_trace(name: str, trained: bool) -> None:
         np.testing.assert_array_equal(one, two)
 
 
+class Noise(gm.Layer):
+    def call(self, inputs, training=False):
+        return inputs + gm.random.normal((1, 6)) if training else inputs
+
+
+def test_the_shared_stream_is_put_back() -> None:
+    gm.utils.set_random_seed(3)
+    expected = gm.random.normal((4,)).numpy()
+    model = gm.Sequential([gm.Input((6,)), Noise(), gm.layers.Dense(4)])
+    model.compile("sgd", gm.losses.SparseCategoricalCrossentropy(from_logits=True))
+    gm.utils.set_random_seed(3)
+    gm.utils.find_learning_rate(model, X, Y, steps=20)
+    np.testing.assert_array_equal(gm.random.normal((4,)).numpy(), expected)
+
+
 def test_no_persistent_memory_has_changed_but_scratch() -> None:
     model = classifier(gm.optimizers.Nadam(0.01))
     model.fit(X, Y, epochs=1, verbose=0)

@@ -249,6 +249,46 @@ def test_a_model_with_a_step_of_its_own_goes_on(tmp_path):
         assert result(model, run(model, [Cut(None)], resume=True), []) == expected
 
 
+class Noise(gm.Layer):
+    """Draws from the stream that all functions of `gm.random` share, in training."""
+
+    def call(self, inputs, training=False):
+        return inputs + gm.random.normal(gm.ops.shape(inputs)) if training else inputs
+
+
+def noisy() -> gm.Sequential:
+    model = gm.Sequential([gm.Input((4, 4, 1)), Noise(), layers.Flatten(), layers.Dense(3)])
+    model.compile("sgd", gm.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+@pytest.mark.parametrize(("epoch", "batch"), [(0, 0), (0, 4), (2, 3)])
+def test_noise_from_the_shared_stream_goes_on(tmp_path, epoch, batch):
+    gm.utils.set_random_seed(7)
+    whole = noisy()
+    expected = result(whole, run(whole, [Cut(None)]), [])
+    gm.utils.set_random_seed(7)
+    with pytest.raises(InterruptedForTestError):
+        run(noisy(), [Cut(tmp_path / "m", "on_train_batch_end", epoch, batch)])
+    gm.utils.set_random_seed(99)
+    gm.random.normal((2,))
+    model = gm.models.load_model(tmp_path / "m", custom_objects={"Noise": Noise})
+    gm.random.normal((5,))  # changes nothing
+    assert result(model, run(model, [Cut(None)], resume=True), []) == expected
+
+
+def test_a_shared_stream_that_was_not_drawn_from_yet_goes_on(tmp_path):
+    gm.utils.set_random_seed(7)
+    whole = noisy()
+    expected = result(whole, run(whole, [Cut(None)]), [])
+    gm.utils.set_random_seed(7)
+    with pytest.raises(InterruptedForTestError):
+        run(noisy(), [Cut(tmp_path / "m", "on_epoch_begin", 0)])
+    gm.utils.set_random_seed(99)
+    model = gm.models.load_model(tmp_path / "m", custom_objects={"Noise": Noise})
+    assert result(model, run(model, [Cut(None)], resume=True), []) == expected
+
+
 def test_what_resume_needs(tmp_path):
     path = tmp_path / "m"
     with pytest.raises(ValueError, match="this model carries none"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gemmule.errors import received
+from gemmule.random import shared_stream
 
 if TYPE_CHECKING:
     from gemmule.callbacks import CallbackList
@@ -70,6 +71,7 @@ class Progress:
         """
         hook, called = self.hooks.calling
         arrays["/order"] = self._order
+        arrays["/random"] = shared_stream().key
         for number, metric in enumerate(self._compiled.training_sums()):
             arrays |= {f"/metrics/{number}/{part}": array for part, array in enumerate(metric)}
         arrays |= {f"/logs/{name}": array for name, array in self._compiled.step_logs().items()}
@@ -120,6 +122,7 @@ class Progress:
         else:
             self.counted = int(state["batch"])
         self._order[...] = self._checked_order(arrays["/order"])
+        shared_stream().key[...] = arrays["/random"]  # what layers draw from that call gm.random without a seed
         self._compiled.restore_sums(arrays, bool(state["tracked"]))
         for number, saved in partners.items():
             self.hooks.callbacks[number].set_state(_fetched(saved["state"], arrays))

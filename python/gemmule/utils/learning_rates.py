@@ -14,6 +14,7 @@ from gemmule.callbacks import Callback
 from gemmule.data import adapter
 from gemmule.errors import NonFiniteError, received
 from gemmule.memory import note_writes
+from gemmule.random import shared_stream
 
 __all__ = ["LearningRateSearch", "find_learning_rate"]
 
@@ -233,7 +234,7 @@ def _restored(model: Any) -> Iterator[None]:
     from gemmule.models.training_state import places_of  # a storey above: it knows all that a training changes
 
     optimizer = model.optimizer
-    saved = [(array, array.copy()) for array in places_of(model, full=True).values()]
+    saved = [(array, array.copy()) for array in (shared_stream().key, *places_of(model, full=True).values())]
     weights = [(variable, variable.numpy()) for variable in model.variables]
     metrics = [(metric, metric.save_state()) for metric in model.metrics]
     attributes = {name: vars(model)[name] for name in ("history", "stop_training") if name in vars(model)}
