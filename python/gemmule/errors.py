@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,3 +52,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def not_yet(feature: str, cure: str = "Leave it at its default.") -> NotImplementedError:
     """The error for an argument of Keras's that this version does not support."""
     return NotImplementedError(f"{feature} is not supported yet. {cure}")
+
+
+def check_connected(gradients: Iterable[tuple[Any, str]], cure: str) -> None:
+    """Says which variables the loss does not depend on; an update would leave them alone without a word.
+
+    Args:
+        gradients: the gradient, or `None`, and the path of each variable.
+        cure: for the case that there is no gradient at all.
+
+    Raises:
+        ValueError: if there is no gradient for any variable.
+    """
+    pairs = list(gradients)
+    missing = [path for gradient, path in pairs if gradient is None]
+    if len(missing) == len(pairs):
+        names = ", ".join(missing) or "the list is empty"
+        raise ValueError(f"There is no gradient for any variable: {names}. {cure}")
+    if missing:
+        warnings.warn(
+            f"The loss does not depend on these variables, which are not updated: {', '.join(missing)}.",
+            GemmuleWarning,
+            stacklevel=3,
+        )

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
 import gemmule as gm
-from gemmule.errors import NonFiniteError
+from gemmule.errors import GemmuleWarning, NonFiniteError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 20)).astype(np.float32)
@@ -450,3 +451,36 @@ def test_a_metric_with_and_without_weights_gives_two_values():
     assert found.keys() == {"loss", "accuracy", "weighted_accuracy"}
     assert found["accuracy"] == pytest.approx(right.mean(), abs=1e-7)
     assert found["weighted_accuracy"] == pytest.approx(right[Y == 0].mean(), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y, p: gm.ops.mean(gm.ops.square(y)),
+        lambda y, p: gm.ops.mean(gm.ops.cast(gm.ops.equal(y, p), "float32")),
+        lambda y, p: np.mean((np.asarray(y) - np.asarray(p)) ** 2),
+    ],
+    ids=["without predictions", "comparison", "NumPy"],
+)
+@pytest.mark.filterwarnings("ignore::gemmule.errors.PlanWarning")
+def test_a_loss_that_depends_on_no_weight_is_refused(loss):
+    model = gm.Sequential([gm.Input((20,)), gm.layers.Dense(3)])
+    model.compile("sgd", loss)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"no gradient for any variable: dense.*gm\.ops"):
+            model.fit(X, X[:, :3], verbose=0)
+
+
+def test_weights_that_the_loss_does_not_reach_are_named_once():
+    inputs = gm.Input((20,))
+    used, unused = gm.layers.Dense(3, name="used")(inputs), gm.layers.Dense(2, name="unused")(inputs)
+    model = gm.Model(inputs, {"used": used, "unused": unused})
+    model.compile("sgd", {"used": "mse"})
+    before = model.get_layer("unused").get_weights()
+    with pytest.warns(GemmuleWarning, match="not updated: unused/kernel, unused/bias"):
+        model.train_on_batch(X[:8], {"used": X[:8, :3]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, {"used": X[:, :3]}, epochs=2, verbose=0)
+    for array, now in zip(before, model.get_layer("unused").get_weights()):
+        np.testing.assert_array_equal(now, array)

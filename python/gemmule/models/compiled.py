@@ -14,7 +14,7 @@ from gemmule import optimizers as optimizers_module
 from gemmule.autograd import GradientTape
 from gemmule.backend import execute, guard
 from gemmule.deferral import TrainingStep
-from gemmule.errors import received
+from gemmule.errors import check_connected, received
 from gemmule.layers.structure import Inventory
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
@@ -70,6 +70,7 @@ class Compiled:
         self._inventory: Inventory | None = None  # of the model's layers when all their weights were known
         self._runs: list[tuple[ParameterRun, np.ndarray, list[slice]]] = []
         self._targets: Targets | None = None  # what the optimizer updates
+        self._connected = False  # whether the first step has found what the loss depends on
         self.fills_gradients = False  # whether steps leave their gradients in `destinations`; custom ones may not
 
     def named_metrics(self) -> dict[str, Any]:
@@ -250,14 +251,28 @@ class Compiled:
         }
 
     def differentiate(self, tape: GradientTape, loss: Tensor) -> None:
-        """Fills the gradient arrays. A variable the loss does not reach gets zeros."""
+        """Fills the gradient arrays. A variable the loss does not reach gets zeros, with a warning.
+
+        Raises:
+            ValueError: if the loss reaches none.
+        """
         self.fills_gradients = True
         variables = self.trainable or []
         places = self.destinations()
         found = tape.gradient_arrays([loss], variables, into=places)
+        self._check_connected(variables, found)
         for variable, gradient in zip(variables, found, strict=True):
             if gradient is None:
                 execute("fill", [places[id(variable)]], [], value=0.0)
+
+    def _check_connected(self, variables: Sequence[Variable], found: Sequence[Any]) -> None:
+        if variables and not self._connected:
+            check_connected(
+                ((gradient, variable.path) for gradient, variable in zip(found, variables)),
+                "The loss does not depend on the weights: NumPy functions, comparisons, argmax and casts to integers "
+                "pass no gradient on. Compute it from the predictions with gm.ops.",
+            )
+            self._connected = True
 
     def check_finite(self, loss: Tensor) -> None:
         """Ends the step before anything is updated if the loss or a gradient is NaN or infinite."""

@@ -6,7 +6,6 @@ variable to variable. Both make `Targets` and hand them to `step`; both use the 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from inspect import Parameter, signature
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from gemmule import deferral
 from gemmule.backend import execute
 from gemmule.constraints import NonNeg
-from gemmule.errors import GemmuleWarning, received
+from gemmule.errors import check_connected, received
 from gemmule.memory import persistent
 from gemmule.ops.shapes import as_tensor
 from gemmule.optimizers.hyper import HyperParameter
@@ -240,7 +239,10 @@ class Optimizer(StateKeeper):
         """
         pairs = list(grads_and_vars)
         found = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
-        self._check_connected(pairs, len(found))
+        check_connected(
+            ((gradient, variable.path) for gradient, variable in pairs),
+            "Compute the loss inside the GradientTape block, with gm.ops, from these variables.",
+        )
         arrays = []
         for gradient, variable in found:
             g = as_tensor(gradient, variable.dtype).array
@@ -274,22 +276,6 @@ class Optimizer(StateKeeper):
                 f"apply() needs one gradient for each variable.{received(grads=len(grads), variables=len(variables))}"
             )
         self.apply_gradients(zip(grads, variables))
-
-    def _check_connected(self, pairs: Sequence[tuple[Any, Variable]], found: int) -> None:
-        if found == len(pairs) and pairs:
-            return
-        missing = ", ".join(variable.path for _, variable in pairs)
-        if not found:
-            raise ValueError(
-                f"There is no gradient for any variable: {missing or 'the list is empty'}. Compute the loss inside the "
-                "GradientTape block, with gm.ops, from these variables."
-            )
-        missing = ", ".join(variable.path for gradient, variable in pairs if gradient is None)
-        warnings.warn(
-            f"The loss does not depend on these variables, which are not updated: {missing}.",
-            GemmuleWarning,
-            stacklevel=3,
-        )
 
 
 def _check_count(owner: str, name: str, value: Any, least: int) -> None:
