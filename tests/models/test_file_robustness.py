@@ -306,7 +306,8 @@ print(time.perf_counter() - start)
 def test_a_hundred_megabytes_at_the_rate_of_the_page_cache(path):
     """Compared with reading the same bytes into new memory, each in a process of its own, and with writing them.
 
-    Of the time of loading about two thirds are reading, a quarter checksums, the rest making the model.
+    Of the time of loading about three quarters are reading, a sixth checksums, the rest making the model, on one
+    thread; what several threads gain depends on who else works on the machine.
     """
     model, big, plain = large(), path.with_name("large"), path.with_name("plain")
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gemmule.backend import execute
+
 CHECKSUMS = "gemmule.checksums"
 ROW = 8192  # bytes
 BLOCK = 64 * ROW  # so much stays in the cache between being read and being checked
@@ -41,8 +43,11 @@ def of_block(block: np.ndarray) -> int:
     """
     whole, total = block.size // ROW * ROW, 0
     if whole:
-        words = block[:whole].view("<u8").reshape(-1, ROW // 8)
-        total = zlib.crc32(words.sum(axis=0, dtype="<u8"), zlib.crc32(words.sum(axis=1, dtype="<u8")))
+        words = np.require(block[:whole].view("<i8").reshape(-1, ROW // 8), np.int64, "A")
+        rows, columns = np.empty(len(words), np.int64), np.empty(ROW // 8, np.int64)
+        execute("sum", [rows], [words], axis=1)
+        execute("sum", [columns], [words], axis=0)
+        total = zlib.crc32(columns.astype("<i8", copy=False), zlib.crc32(rows.astype("<i8", copy=False)))
     return zlib.crc32(block[whole:], total)
 
 
