@@ -275,20 +275,32 @@ struct DepthwiseBackwardInput {
   static double cost(const Args& s) { return s.cost(sizeof(T)); }
   static int64_t local_bytes(const Args& s) { return s.M == 1 ? 0 : s.W * s.O() * static_cast<int64_t>(sizeof(T)); }
 
+  // The taps of each remainder: finding them takes longer than a short row does.
+  struct Remainders {
+    static constexpr int64_t kKept = 4;
+    int64_t K, S, D, length;
+    Taps kept[kKept];
+
+    Remainders(int64_t K, int64_t S, int64_t D, int64_t length) : K(K), S(S), D(D), length(length) {
+      for (int64_t r = 0; r < min(S, kKept); ++r) kept[r] = Taps::back(r, K, S, D, length);
+    }
+    Taps of(int64_t r) const { return r < kKept ? kept[r] : Taps::back(r, K, S, D, length); }
+  };
+
   static void run(T* dx, const T* dy, const T* w, const Args& s, const Units& u) {
+    const Remainders down(s.KH, s.SH, s.DH, s.OH), across(s.KW, s.SW, s.DW, s.OW);
     for (int64_t row = u.first; row < u.last; ++row) {
       const T* const image = dy + row / s.H * s.OH * s.OW * s.O();
       T* const out = dx + row * s.W * s.C;
       T* const each = s.M == 1 ? out : static_cast<T*>(u.local);  // the sums of each filter apart
       const int64_t h = row % s.H + s.PT;
-      const Taps down = Taps::back(h % s.SH, s.KH, s.SH, s.DH, s.OH);
       for (int64_t r = 0; r < s.SW; ++r) {  // pixels with (w + PL) % SW == r
         const Ahead inputs = r == 0 && h % s.SH == 0 ? Ahead::all : Ahead::outputs;
         const Ahead ahead = s.far() ? inputs : Ahead::none;
-        const Taps across = Taps::back(r, s.KW, s.SW, s.DW, s.OW);
         const int64_t p0 = ceil_div(max(s.PL - r, 0), s.SW), p1 = ceil_div(max(s.W + s.PL - r, 0), s.SW);
         T* const at = each + (r - s.PL) * s.O();
-        correlate(at, s.SW * s.O(), image, s.OW, s.O(), 1, w, s.KW, down, h / s.SH, across, p0, p1, Finish<T>{}, ahead);
+        correlate(at, s.SW * s.O(), image, s.OW, s.O(), 1, w, s.KW, down.of(h % s.SH), h / s.SH, across.of(r), p0, p1,
+                  Finish<T>{}, ahead);
       }
       if (s.M > 1) fold(out, each, s.W * s.C, s.M);
     }
