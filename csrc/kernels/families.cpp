@@ -14,6 +14,7 @@ void register_all(Table& table) {
   register_resize(table);
   register_augment(table);
   register_elementwise(table);
+  register_elementwise_plain(table);
   register_activation(table);
   register_reduce(table);
   register_softmax(table);

@@ -14,6 +14,7 @@ void register_norm(Table& table);
 void register_resize(Table& table);
 void register_augment(Table& table);
 void register_elementwise(Table& table);
+void register_elementwise_plain(Table& table);
 void register_activation(Table& table);
 void register_reduce(Table& table);
 void register_softmax(Table& table);
