@@ -203,3 +203,29 @@ def test_read_only_arrays_work_and_are_left_alone():
     model.predict_on_batch(x)
     model.train_on_batch(x, y)
     np.testing.assert_array_equal(x, X)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "near"),
+    [
+        ("layers", "Dens", "Dense"),
+        ("optimizers", "Adamm", "Adam"),
+        ("optimizers.schedules", "CosineDecays", "CosineDecay"),
+        ("losses", "MSError", "MeanSquaredError"),
+        ("metrics", "Acuracy", "Accuracy"),
+        ("callbacks", "EarlyStoping", "EarlyStopping"),
+        ("constraints", "maxnorm", "max_norm"),
+        ("regularizers", "L1_L2", "L1L2"),
+        ("initializers", "HeNorml", "HeNormal"),
+        ("ops", "sofmax", "softmax"),
+        ("utils", "plot_modl", "plot_model"),
+        ("applications", "ResNet5O", "ResNet50"),
+        ("datasets", "mnst", "mnist"),
+    ],
+)
+def test_unknown_names_of_modules_list_near_matches(module, name, near):
+    found = gm
+    for part in module.split("."):
+        found = getattr(found, part)
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'. Did you mean .*'{near}'"):
+        getattr(found, name)

@@ -12,6 +12,7 @@ from gemmule import ops
 from gemmule.catalog import Catalog
 from gemmule.config import epsilon
 from gemmule.errors import received
+from gemmule.leftovers import missing
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_tensor
@@ -23,6 +24,10 @@ __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm",
     "non_neg", "serialize", "unit_norm",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
 
 
 class Constraint(Watched):

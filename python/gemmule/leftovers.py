@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
+
+from gemmule.errors import did_you_mean
 
 _METRICS = "make a Metric in __init__, call its update_state in call or train_step, or use compile(metrics=[...])"
 
@@ -16,7 +19,16 @@ MODULES: dict[str, dict[str, str]] = {
         "preprocessing": "Images: the layers gm.layers.Rescaling, RandomFlip, RandomRotation, ... or gm.datasets.",
         "wrappers": "Write a function that makes and compiles a model, and call fit and evaluate in a loop.",
     },
-    "gemmule.layers": {"CuDNNGRU": "There is no GPU here.", "CuDNNLSTM": "There is no GPU here."},
+    "gemmule.layers": {
+        "CuDNNGRU": "There is no GPU here.",
+        "CuDNNLSTM": "There is no GPU here.",
+        "ThresholdedReLU": "Write layers.ReLU(threshold=...).",
+        "max_norm": "It is gm.constraints.MaxNorm.",
+    },
+    "gemmule.losses": {
+        "Reduction": "Its values are strings now, such as reduction='sum'.",
+        "huber_loss": "It is losses.huber.",
+    },
     "gemmule.optimizers": {
         "experimental": "The optimizers are in gm.optimizers itself.",
         "legacy": "The optimizers are in gm.optimizers itself.",
@@ -31,14 +43,18 @@ _BACKEND = {  # where the functions of keras.backend live that work on
 
 
 def missing(module: str, name: str) -> AttributeError:
-    """The error for a name that a module does not have, with what took its place.
+    """The error for a name that a module does not have, with what took its place or the names that are near.
 
     Args:
         module: its full name.
         name: what was looked for.
     """
     cure = MODULES.get(module, {}).get(name, "")
-    return AttributeError(f"module {module!r} has no attribute {name!r}.{' ' * bool(cure)}{cure}", name=name)
+    if cure:
+        hint = f" {cure}"
+    else:  # Python itself looks for special names, and for private ones, and takes no for an answer
+        hint = "" if name.startswith("_") else did_you_mean(name, getattr(sys.modules[module], "__all__", ()))
+    return AttributeError(f"module {module!r} has no attribute {name!r}.{hint}", name=name)
 
 
 def get_value(x: Any) -> Any:

@@ -14,6 +14,7 @@ from gemmule.backend import execute
 from gemmule.catalog import Catalog
 from gemmule.config import epsilon
 from gemmule.errors import received
+from gemmule.leftovers import missing
 from gemmule.mutation import Watched
 from gemmule.ops.arrays import compute
 from gemmule.ops.shapes import as_tensor
@@ -24,6 +25,10 @@ __all__ = [
     "L1", "L2", "L1L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal",
     "orthogonal_regularizer", "serialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
 
 
 class Regularizer(Watched):

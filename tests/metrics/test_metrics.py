@@ -229,9 +229,7 @@ def test_get() -> None:
         (
             lambda: gm.metrics.get("binary_acc"),
             ValueError,
-            "Unknown metric 'binary_acc'. Did you mean 'binary_accuracy' or 'binary_iou' or 'binary_io_u'? Known: "
-            + ", ".join(sorted({*gm.metrics.CLASSES, *gm.metrics.ALIASES, *gm.losses.CLASSES}))
-            + ".",
+            "Unknown metric 'binary_acc'. Did you mean 'binary_accuracy' or 'binary_iou' or 'binary_io_u'?",
         ),
         (
             lambda: gm.metrics.get(3),

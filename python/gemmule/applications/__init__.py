@@ -25,6 +25,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from gemmule.leftovers import missing
+
 _HOMES = {
     "allconv": ("AllConvNet",),
     "cifar": ("CifarCNN",),
@@ -49,7 +51,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name in _HOME:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Known: {', '.join(__all__)}.")
+    raise missing(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gemmule.callbacks.backup_and_restore import BackupAndRestore
 from gemmule.callbacks.callback import Callback
 from gemmule.callbacks.callback_list import CallbackList
@@ -17,6 +19,7 @@ from gemmule.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from gemmule.callbacks.swap_ema_weights import SwapEMAWeights
 from gemmule.callbacks.tensorboard import TensorBoard
 from gemmule.callbacks.terminate_on_nan import TerminateOnNaN
+from gemmule.leftovers import missing
 
 __all__ = [
     "BackupAndRestore",
@@ -36,3 +39,7 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

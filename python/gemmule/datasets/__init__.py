@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from gemmule.leftovers import missing
+
 __all__ = ["california_housing", "cifar10", "fashion_mnist", "mnist"]
 
 
@@ -18,7 +20,7 @@ def __getattr__(name: str) -> ModuleType:
     """Imports a data set's module on first use: most programs use one, and decompressors take time to import."""
     if name in __all__:
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Known: {', '.join(__all__)}.")
+    raise missing(__name__, name)
 
 
 def __dir__() -> list[str]:

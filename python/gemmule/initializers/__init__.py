@@ -27,6 +27,7 @@ from gemmule.initializers.scaling import (
     LecunUniform,
     VarianceScaling,
 )
+from gemmule.leftovers import missing
 from gemmule.registry import CustomObjectScope
 from gemmule.tensor import Tensor
 
@@ -35,6 +36,11 @@ __all__ = [
     "VarianceScaling", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal",
     "Orthogonal", "recommended_for", "get", "serialize", "deserialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
+
 
 _CLASSES = (
     Zeros, Ones, Constant, Identity, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Orthogonal,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemmule.errors import describe, did_you_mean
+from gemmule.leftovers import missing
 from gemmule.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -140,8 +141,7 @@ def __getattr__(name: str) -> Any:
     """Keras 2's short names of functions: `losses.kullback_leibler_divergence`, `losses.MSE`, ..."""
     if name.lower() in ALIASES and name in (name.lower(), name.upper()):
         return _FUNCTIONS[ALIASES[name.lower()]]
-    cure = " Its values are strings now, such as reduction='sum'." if name == "Reduction" else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{cure}")
+    raise missing(__name__, name)
 
 
 def get(identifier: Any) -> Loss | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gemmule import losses
 from gemmule.errors import describe, did_you_mean
+from gemmule.leftovers import missing
 from gemmule.losses import ALIASES as LOSS_ALIASES
 from gemmule.losses import CLASSES as LOSSES
 from gemmule.losses import BinaryCrossentropy as _BinaryLoss
@@ -186,7 +187,7 @@ def __getattr__(name: str) -> Any:
     known = ALIASES.get(name.lower(), name)
     if known in LOSSES and name in (name.lower(), name.upper()):
         return getattr(losses, known)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.")
+    raise missing(__name__, name)
 
 
 def get(identifier: Any) -> Metric:

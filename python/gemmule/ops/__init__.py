@@ -5,7 +5,7 @@ Every public op is exported here and listed in `registry.OPS`.
 
 from typing import Any
 
-from gemmule.errors import did_you_mean
+from gemmule.leftovers import missing
 from gemmule.ops import operators
 from gemmule.ops.activation import (
     elu,
@@ -341,5 +341,4 @@ operators.install()
 
 
 def __getattr__(name: str) -> Any:
-    hint = "" if name.startswith("__") else did_you_mean(name, __all__)
-    raise AttributeError(f"gm.ops has no function {name!r}.{hint}")
+    raise missing(__name__, name)

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from gemmule.data.batches import PyDataset
+from gemmule.leftovers import missing
 from gemmule.random import set_random_seed
 from gemmule.registry import (
     CustomObjectScope,
@@ -60,4 +61,4 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.numerical")
     if name in _HOME:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Known: {', '.join(__all__)}.")
+    raise missing(__name__, name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from gemmule.leftovers import missing
 from gemmule.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts
 from gemmule.optimizers.schedules.cycle import Interpolation, LinearWarmup, OneCycle
 from gemmule.optimizers.schedules.decay import (
@@ -19,3 +22,7 @@ __all__ = [
     "LearningRateSchedule", "LinearWarmup", "OneCycle", "PiecewiseConstantDecay", "PolynomialDecay", "PowerDecay",
     "StepDecay", "deserialize", "get", "serialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
