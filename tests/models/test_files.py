@@ -12,6 +12,7 @@ import pytest
 
 import gemmule as gm
 from gemmule import layers
+from gemmule.saving.reader import Reader
 from tests.layers.specs import ROWS
 from tests.layers.test_layers import make
 
@@ -274,3 +275,62 @@ def test_every_layer_comes_back(path, row):
     for one, two in zip(model.get_weights(), other.get_weights()):
         np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(model(x if row.several else x[0]).numpy(), other(x if row.several else x[0]).numpy())
+
+
+# ---- Models built in part --------------------------------------------------------------------------------------------
+
+
+def reused(first: gm.Layer) -> gm.Sequential:
+    return gm.Sequential([first, layers.Dense(2, name="out")])
+
+
+def test_a_stack_that_begins_with_a_layer_of_another_model_knows_its_input(path):
+    whole = gm.Sequential([gm.Input((8,)), layers.Dense(5, name="a"), layers.Dense(3, name="b")])
+    model, x = reused(whole.layers[0]), np.ones((2, 8), np.float32)
+    model.save(path)
+    np.testing.assert_array_equal(gm.models.load_model(path).predict(x), model.predict(x))
+    model = reused(whole.layers[0])
+    model.save_weights(path)
+    with Reader(path) as reader:
+        assert sorted(reader.entries) == ["a/bias", "a/kernel", "out/bias", "out/kernel"]
+    reused(whole.layers[0]).load_weights(path)
+    gm.Sequential([whole.layers[0]]).save_weights(path)
+    with pytest.raises(ValueError, match="Missing in the file: out/kernel; out/bias"):
+        reused(whole.layers[0]).load_weights(path)
+
+
+@pytest.mark.parametrize("method", ["save", "save_weights", "load_weights"])
+def test_half_a_model_is_refused(path, method):
+    shared = layers.Flatten()
+    stack().save_weights(path)
+    before = path.read_bytes()
+    shared(gm.Input((4, 2)))
+    shared(gm.Input((2, 2)))
+    dense = layers.Dense(3, name="a")
+    dense(np.ones((1, 8)))
+    net = Net()
+    net.hidden[0](X)
+    for model, unbuilt in (
+        (gm.Sequential([shared, dense, layers.Dense(2, name="b")], name="s"), ': "b"'),
+        (net, f': "{net.hidden[1].name}", "{net.out.name}"'),
+    ):
+        with pytest.raises(
+            ValueError, match=rf'{method}\(\): "{model.name}" is built in part only.*{unbuilt}\. Call it'
+        ):
+            getattr(model, method)(path)
+    assert path.read_bytes() == before
+
+
+def test_a_layer_that_is_never_called_does_no_harm(path):
+    class Spare(Net):
+        def __init__(self):
+            super().__init__()
+            self.spare = layers.Dense(9)
+
+    model = Spare()
+    model(X)
+    model.save_weights(path)
+    model.load_weights(path)
+    model.save(path)
+    other = gm.models.load_model(path, custom_objects={"Spare": Spare, "Scale": Scale})
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))

@@ -61,7 +61,7 @@ def _text(value: Any) -> str:
 
 def _architecture(model: Model) -> dict[str, Any]:
     shape = model._build_shape if model._build_shape is not None else model._input_shape
-    return {"model": serialize(model), "built": model.built, "input_shape": shape}
+    return {"model": serialize(model), "built": model._built, "input_shape": shape}
 
 
 def architecture_json(model: Model, options: dict[str, Any]) -> str:
@@ -167,7 +167,7 @@ def _rebuilt(found: Any) -> Model:
     model = deserialize(found["model"])
     if not isinstance(model, Model):
         raise ValueError(f"a {type(model).__name__} is no model.")
-    if found["built"] and not model.built:
+    if found["built"] and not model._built:
         model.build(found["input_shape"])
     return model
 

@@ -121,6 +121,29 @@ class Model(Trainer, Layer):
     def built(self, value: bool) -> None:
         self._built = bool(value)
 
+    def _build_as_known(self) -> None:
+        """Builds what knows the shape of its input without having been told."""
+
+    def _require_whole(self, method: str) -> None:
+        """Refuses a model of which some weights exist and others do not: a file would hold half of it.
+
+        Raises:
+            ValueError: naming the layers that lack theirs.
+        """
+        models = [layer for layer in self._flatten_layers() if isinstance(layer, Model)]
+        for model in models:
+            model._build_as_known()
+        half = [model for model in models if not model._built and model.weights]
+        if half:
+            unbuilt = [
+                f'"{layer.name}"' for layer in half[0]._flatten_layers() if not layer.built and layer not in half
+            ]
+            raise ValueError(
+                f'{method}(): "{half[0].name}" is built in part only'
+                f"{'; not built yet: ' + ', '.join(unbuilt[:10]) if unbuilt else ''}. "
+                "Call it once on data, or build() it for a shape, first."
+            )
+
     def _prepare_weights(self, input_shape: Any) -> None:
         self._check_one_dtype()
         if type(self).build is not Model.build:
@@ -181,6 +204,7 @@ class Model(Trainer, Layer):
 
         Raises:
             FileExistsError: if the file exists and `overwrite` is false.
+            ValueError: if only some of the layers are built.
             TypeError: for a configuration with something that has no name, such as a lambda.
 
         Example:
@@ -189,6 +213,7 @@ class Model(Trainer, Layer):
         """
         from gemmule.models.files import save_model
 
+        self._require_whole("save")
         save_model(self, filepath, overwrite, zipped, state)
 
     def to_json(self, **kwargs: Any) -> str:
@@ -241,12 +266,13 @@ class Model(Trainer, Layer):
             overwrite: whether an existing file may be replaced.
 
         Raises:
-            ValueError: if the model has no weights yet.
+            ValueError: if the model, or a layer of it, has no weights yet.
             FileExistsError: if the file exists and `overwrite` is false.
 
         Example:
             >>> model.save_weights("model.safetensors")
         """
+        self._require_whole("save_weights")
         weights_file.save(self._named_weights(), filepath, overwrite, self._label())
 
     def _label(self) -> str:
@@ -268,13 +294,14 @@ class Model(Trainer, Layer):
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is damaged, or has not the weights of this model; all differences are listed. With
-                `by_name`, if no name or not all shapes agree.
+            ValueError: if only some layers of the model are built, if the file is damaged, or has not the weights of
+                this model; all differences are listed. With `by_name`, if no name or not all shapes agree.
 
         Example:
             >>> model.load_weights("model.safetensors")
             >>> model.load_weights("other.safetensors", by_name=True, skip_mismatch=True)  # a new head keeps its own
         """
+        self._require_whole("load_weights")
         weights_file.load(self._named_weights(), filepath, skip_mismatch, self._label(), by_name)
 
     # ---- Printing --------------------------------------------------------------------------------------------------

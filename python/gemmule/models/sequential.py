@@ -215,6 +215,11 @@ class Sequential(Model):
             self._calls.append(layer._nodes[-1])
         self._input_shape, self._output_shape = tuple(input_shape), replace(x, lambda tensor: tensor.shape)
 
+    def _build_as_known(self) -> None:
+        shapes = _known_shapes(self._stack[0]) if self._stack and not self._built else set()
+        if len(shapes) == 1:
+            self.build(shapes.pop())
+
     def _check_same_shape(self, input_shape: Any) -> None:
         if input_shape is not None and input_shape != self._build_shape:
             raise ValueError(
@@ -303,6 +308,12 @@ def _check_layer(layer: Any) -> None:
             f'A layer of a Sequential model has one input, but call() of "{layer.name}" requires '
             f"{', '.join(required)}. Give the others defaults, or write gm.Model(inputs, outputs)."
         )
+
+
+def _known_shapes(layer: Layer) -> set[Shape]:
+    """The shapes of inputs that a layer was built for, or called on in graphs."""
+    found = [layer._input_shape, layer._build_shape, *(node.inputs[0].shape for node in layer._nodes)]
+    return {tuple(shape) for shape in found if shape is not None and is_shape(shape)} if layer.built else set()
 
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
