@@ -72,6 +72,19 @@ class Pooling(Shape):
         """Image and result, and the bytes that say where a maximum was."""
         return 4.0 * (prod(self.x) + prod(self.y)) + (prod(self.y) if self.kind == "max" else 0)
 
+    def touched(self, passing: str) -> float:
+        """All of it on the way back, which writes zeros where no window looks; forward, x only where one does."""
+        if passing == "backward":
+            return self.arrays(passing)
+        seen = [self._seen(axis) for axis in (1, 2)]
+        return self.arrays(passing) - 4.0 * self.x[0] * self.x[3] * (self.x[1] * self.x[2] - prod(seen))
+
+    def _seen(self, axis: int) -> int:
+        """How many rows (axis 1) or columns (2) of x any window looks at."""
+        before = self.pads[0 if axis == 1 else 2]
+        starts = [window * self.stride - before for window in range(self.y[axis])]
+        return len({at for start in starts for at in range(max(0, start), min(self.x[axis], start + self.size))})
+
 
 @dataclass(frozen=True)
 class Normalization(Shape):

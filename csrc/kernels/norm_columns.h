@@ -11,10 +11,12 @@
 
 namespace gemmule::GEMMULE_ISA {
 
-constexpr int64_t kChunkElements = 16384;  // of a partial sum: 64 KB, a small part of L2
-constexpr int64_t kLeastRows = 32;         // fewer, and the partial sums themselves become work
-constexpr int64_t kMostRows = 512;         // more, and sums of single precision lose digits
-constexpr int64_t kBlockColumns = 64;      // of a unit where columns are divided
+constexpr int64_t kChunkElements = 16384;   // of a partial sum: 64 KB, a small part of L2
+constexpr int64_t kLeastRows = 32;          // fewer, and the partial sums themselves become work
+constexpr int64_t kMostRows = 512;          // more, and sums of single precision lose digits
+constexpr int64_t kBlockColumns = 64;       // of a unit where columns are divided
+constexpr int64_t kNearElements = 1 << 21;  // of an array; beyond, reading ahead gains more than it costs
+constexpr int64_t kAheadElements = 2048;
 
 struct Columns {
   int64_t outer, rows, C;
@@ -63,22 +65,35 @@ struct Count {
 struct Walk {
   int64_t width, rows, rest;  // whole wide rows, and how many elements follow
   Range columns;
+  int64_t total;  // elements of an array
 
   static Walk of(const Columns& x, int64_t unit, Range columns) {
     const int64_t n = x.rows_of(unit % x.chunks);
-    return {x.width, n / x.fold, n % x.fold * x.C, columns};
+    return {x.width, n / x.fold, n % x.fold * x.C, columns, x.size()};
   }
 };
 
 // Calls body(get, put, at, Count<R>) for each vector of columns and R rows at a time, then for single rows: element
-// `at + k * width` of an array belongs to row k; get and put add the column.
-template <class T, int R, class Body>
-GEMMULE_INLINE void for_rows(const Walk& walk, const Body& body) {
+// `at + k * width` of an array belongs to row k; get and put add the column. Where arrays are large, what follows in
+// those `asked` for is fetched ahead of time, vector by vector: of many requests at once most are dropped.
+template <class T, int R, class Body, class... Asked>
+GEMMULE_INLINE void for_rows(const Walk& walk, const Body& body, const Asked*... asked) {
+  const int64_t ahead = max(R * walk.width, kAheadElements);
+  [[maybe_unused]] int far = walk.total > kNearElements;
   int64_t row = 0;
   for (; row + R <= walk.rows; row += R) {
     const int64_t at = row * walk.width;
-    for_each_vector<T>(walk.columns,
-                       [&](auto get, auto put) __attribute__((always_inline)) { body(get, put, at, Count<R>{}); });
+    int64_t next = at + walk.columns.begin + ahead;
+    for_each_vector<T>(walk.columns, [&](auto get, auto put) __attribute__((always_inline)) {
+      if constexpr (sizeof...(asked) > 0 && !kOneWay<T>) {
+        asm("" : "+r"(far));  // or the compiler makes two of every loop, which costs room and gains no time
+        if (far)
+#pragma GCC unroll 8
+          for (int k = 0; k < R; ++k) (__builtin_prefetch(asked + next + k * walk.width, 0, 3), ...);
+      }
+      next += kLanes<T>;
+      body(get, put, at, Count<R>{});
+    });
   }
   for (; row < walk.rows; ++row) {
     const int64_t at = row * walk.width;
@@ -116,18 +131,21 @@ template <class T>
 void chunk_moments(T* mean, T* m2, const T* x, const Walk& walk) {
   clear(mean, walk.columns);
   clear(m2, walk.columns);
-  for_rows<T, 8>(walk, [=](auto get, auto put, int64_t at, auto count) __attribute__((always_inline)) {
-    constexpr int R = decltype(count)::value;
-    const Vec<T> pivot = get(x);
-    Vec<T> d[R], squares[R];
+  for_rows<T, 8>(
+      walk,
+      [=](auto get, auto put, int64_t at, auto count) __attribute__((always_inline)) {
+        constexpr int R = decltype(count)::value;
+        const Vec<T> pivot = get(x);
+        Vec<T> d[R], squares[R];
 #pragma GCC unroll 8
-    for (int k = 0; k < R; ++k) {
-      d[k] = get(x + at + k * walk.width) - pivot;
-      squares[k] = d[k] * d[k];
-    }
-    put(mean, get(mean) + tree_sum<T, R>(d));
-    put(m2, get(m2) + tree_sum<T, R>(squares));
-  });
+        for (int k = 0; k < R; ++k) {
+          d[k] = get(x + at + k * walk.width) - pivot;
+          squares[k] = d[k] * d[k];
+        }
+        put(mean, get(mean) + tree_sum<T, R>(d));
+        put(m2, get(m2) + tree_sum<T, R>(squares));
+      },
+      x);
   const auto finish = [=](Range range, int64_t rows) {
     if (rows == 0) return;
     const T inverse = T(1) / static_cast<T>(rows);
@@ -218,11 +236,17 @@ void map_rows(T* y, const T* x, const T* residual, const T* center, const T* sca
     }
   };
   if (residual)
-    for_rows<T, 4>(walk, [=](auto get, auto put, int64_t at, auto count)
-                             __attribute__((always_inline)) { body(get, put, at, count, Count<1>{}); });
+    for_rows<T, 4>(
+        walk,
+        [=](auto get, auto put, int64_t at, auto count)
+            __attribute__((always_inline)) { body(get, put, at, count, Count<1>{}); },
+        x, residual, y);
   else
-    for_rows<T, 4>(walk, [=](auto get, auto put, int64_t at, auto count)
-                             __attribute__((always_inline)) { body(get, put, at, count, Count<0>{}); });
+    for_rows<T, 4>(
+        walk,
+        [=](auto get, auto put, int64_t at, auto count)
+            __attribute__((always_inline)) { body(get, put, at, count, Count<0>{}); },
+        x, y);
 }
 
 // The gradient that arrives at the normalized value: dy itself, or what the activation lets through.

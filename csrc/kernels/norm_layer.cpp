@@ -6,6 +6,7 @@
 // twice as long.
 #include "elementwise.h"
 #include "norm.h"
+#include "streaming.h"
 #include "vectors.h"
 
 namespace gemmule::GEMMULE_ISA {
@@ -89,6 +90,7 @@ struct LayerNormForward {
   static void run(T* y, T* mean, T* inv_std, const T* x, const T* gamma, const T* beta, const Args& args,
                   const Units& u) {
     const Range all = covered(u, args.chunk, args.rows);
+    const bool past = goes_past(y, args.rows * args.C, args.C);
     const bool blocks = args.C <= kShortRow && args.rows * args.C <= kNear;
     const int64_t together = blocks ? kBlockElements / max(args.C, 1) : 1;
     for (int64_t first = all.begin; first < all.end; first += together) {
@@ -105,9 +107,10 @@ struct LayerNormForward {
       }
       for (int64_t i = rows.begin; i < rows.end; ++i) {
         const int64_t at = i * args.C;
-        map(y + at, x + at, splat(mean[i]), splat(inv_std[i]), gamma, beta, args.C);
+        map(y + at, x + at, splat(mean[i]), splat(inv_std[i]), gamma, beta, args.C, past);
       }
     }
+    settle(past);
   }
 
  private:
@@ -127,10 +130,13 @@ struct LayerNormForward {
   }
 
   static GEMMULE_INLINE void map(T* y, const T* x, Vec<T> center, Vec<T> inverse, const T* gamma, const T* beta,
-                                 int64_t C) {
-    for_each_vector<T>(Range{0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
+                                 int64_t C, bool past) {
+    int64_t j = 0;
+    for_each_vector<T>(Range{0, C}, [=, &j](auto get, auto) __attribute__((always_inline)) {
       const Vec<T> z = (get(x) - center) * inverse, scaled = gamma ? z * get(gamma) : z;
-      put(y, beta ? scaled + get(beta) : scaled);
+      const Vec<T> result = beta ? scaled + get(beta) : scaled;
+      store_result(y + j, result, C - j, past);
+      j += kLanes<T>;
     });
   }
 };
@@ -162,6 +168,7 @@ struct LayerNormBackward {
                   const Args& args, const Units& u) {
     const int64_t C = args.C;
     T* const shared = static_cast<T*>(u.shared);
+    const bool past = dx && goes_past(dx, args.rows * C, C);
     if (u.phase == 1) {
       const Range columns = covered(u, 256, C);
       if (dbeta) add_chunks(dbeta, shared, columns, args);
@@ -176,13 +183,15 @@ struct LayerNormBackward {
       const int64_t end = min(args.rows, (chunk + 1) * args.chunk);
       for (int64_t i = chunk * args.chunk; i < end; ++i) {
         const int64_t at = i * C;
-        backward(dx ? dx + at : nullptr, sums, dy + at, x + at, mean[i], inv_std[i], gamma, C);
+        backward(dx ? dx + at : nullptr, sums, dy + at, x + at, mean[i], inv_std[i], gamma, C, past);
       }
     }
+    settle(past);
   }
 
  private:
-  static void backward(T* dx, T* sums, const T* dy, const T* x, T mean, T inv_std, const T* gamma, int64_t C) {
+  static void backward(T* dx, T* sums, const T* dy, const T* x, T mean, T inv_std, const T* gamma, int64_t C,
+                       bool past) {
     const T share = T(1) / static_cast<T>(C);
     const Vec<T> center = splat(mean), inverse = splat(inv_std);
     Vec<T> tilt = zero<T>(), lift = zero<T>();
@@ -194,9 +203,14 @@ struct LayerNormBackward {
       lift = inverse * (totals.first * share);
       tilt = inverse * inverse * inverse * (totals.second * share);
     }
-    for_each_vector<T>(Range{0, C}, [=](auto get, auto put) __attribute__((always_inline)) {
+    int64_t j = 0;
+    for_each_vector<T>(Range{0, C}, [=, &j](auto get, auto put) __attribute__((always_inline)) {
       const Vec<T> d = get(dy), distance = get(x) - center;
-      if (dx) put(dx, fma(gamma ? d * get(gamma) : d, inverse, -fma(distance, tilt, lift)));
+      if (dx) {
+        const Vec<T> result = fma(gamma ? d * get(gamma) : d, inverse, -fma(distance, tilt, lift));
+        store_result(dx + j, result, C - j, past);
+      }
+      j += kLanes<T>;
       if (!sums) return;
       put(sums, get(sums) + d);
       put(sums + C, fma(d, distance * inverse, get(sums + C)));

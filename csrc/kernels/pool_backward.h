@@ -3,6 +3,7 @@
 #pragma once
 #include "pool_shape.h"
 #include "simd_lanes.h"
+#include "streaming.h"
 #include "vectors.h"
 
 namespace gemmule::GEMMULE_ISA {
@@ -81,6 +82,7 @@ struct Backward {
   T whole;       // the share of an element of a window that lies inside the image
   bool level;    // whether all rows of the windows of `rows` lie inside the image
   bool far;      // whether to ask for what the next row needs ahead of time
+  bool past;     // whether to store past the caches
 
   static GEMMULE_INLINE Mask<T> numbers(int64_t number) { return Mask<T>{} + static_cast<Int>(number); }
 
@@ -132,9 +134,10 @@ struct Backward {
     const int64_t width = kWidth ? kWidth : s.KW, step = kWidth ? kStep : s.SW;
     if (far) {
       from.ask((rows.last * s.OW + ow) * s.C + i);
-#pragma GCC unroll 3
-      for (int64_t k = 0; k < kStep * kRows; ++k)
-        __builtin_prefetch(at + ((kRows + k / kStep) * s.W + k % kStep) * s.C, 1, 2);
+      if (!past)
+#pragma GCC unroll 4
+        for (int64_t k = 0; k < kStep * kRows; ++k)
+          __builtin_prefetch(at + ((kRows + k / kStep) * s.W + k % kStep) * s.C, 1, 2);
     }
     Vec<T> sum[kRows * kStep] = {};
     for (int64_t oh = rows.first; oh < rows.last; ++oh) {
@@ -152,7 +155,7 @@ struct Backward {
       }
     }
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < kRows * kStep; ++k) store_partial<T>(at + (k / kStep * s.W + k % kStep) * s.C, sum[k], n);
+    for (int64_t k = 0; k < kRows * kStep; ++k) store_result(at + (k / kStep * s.W + k % kStep) * s.C, sum[k], n, past);
   }
 
   // Windows [ow0, ow1) and the pixels they begin with, in kRows rows that look at the same windows.
@@ -161,7 +164,8 @@ struct Backward {
     const PoolShape s = given.s;
     const Spread<T> spread = given.spread;
     const From from = given.from;
-    const Backward b{s, spread, from, given.dx, given.h, given.rows, given.within, given.whole, given.level, given.far};
+    const Backward b{s,           spread,      from,      given.dx,  given.h, given.rows, given.within,
+                     given.whole, given.level, given.far, given.past};
     const int64_t many = spread.windows, full = ow0 + (ow1 - ow0) / many * many;
     for (int64_t ow = ow0; ow < full; ow += many)
       b.template spread_group<kRows>(ow, many * s.C);  // masks are made once
@@ -207,8 +211,8 @@ struct Backward {
     // Copies, because what is written could be these for all the compiler knows.
     const PoolShape& s = given.s;
     const From from = given.from;
-    const Backward b{s,          given.spread, from,        given.dx,    given.h,
-                     given.rows, given.within, given.whole, given.level, given.far};
+    const Backward b{s,           given.spread, from,      given.dx,  given.h, given.rows, given.within,
+                     given.whole, given.level,  given.far, given.past};
     T* at = given.dx + (ow0 * s.SW - s.PL) * s.C;
     if (s.SW == 1) return b.template run_of<kStep, kWidth, kRows>(at, ow0, 0, (ow1 - ow0) * s.C);
     for (int64_t ow = ow0; ow < ow1; ++ow)
@@ -249,7 +253,7 @@ template <class T, class OfImage>
 void pool_backward(T* dx, const PoolShape& s, const Units& u, const OfImage& of_image) {
   using From = decltype(of_image(0));
   const T whole = From::share(s.KH * s.KW);
-  const bool far = s.far();
+  const bool far = s.far(), past = goes_past(dx, s.N * s.H * s.W * s.C, s.C);
   const Spread<T> spread = Spread<T>::of(s);
   // Windows that begin with SW pixels inside and, like those that overlap them from the left, look at no padding.
   const Reach inside = Reach::inside(s.PL, s.KW, s.SW, s.W);
@@ -261,7 +265,7 @@ void pool_backward(T* dx, const PoolShape& s, const Units& u, const OfImage& of_
       const Reach rows = Reach::around(h + s.PT, s.KH, s.SH, s.OH);
       const bool level = rows.first * s.SH >= s.PT && (rows.last - 1) * s.SH - s.PT + s.KH <= s.H;
       T* const row = dx + (n * s.H + h) * s.W * s.C;
-      const Backward<T, From> backward{s, spread, from, row, h, rows, within, whole, level, far};
+      const Backward<T, From> backward{s, spread, from, row, h, rows, within, whole, level, far, past};
       const int64_t begin = block * s.columns, end = min(s.W, begin + s.columns);
       if constexpr (kSwift<T>)
         if (pairs && level && rows.first < rows.last) {
@@ -307,6 +311,7 @@ void scatter_to_places(T* dx, const T* dy, const Index* index, const PoolShape& 
       const auto walk = [&](int64_t outer, int64_t inner, int64_t step, int64_t stride,
                             auto along) __attribute__((always_inline)) {
         for (int64_t i = 0; i < outer; ++i)
+#pragma GCC unroll kVectorBytes == 64 ? 4 : 1
           for (int64_t k = 0; k < inner; ++k) {
             const int64_t source = from + i * step + k * along(s.C), to = at + i * stride + k * along(s.SW * s.C);
             const int64_t here = to + offset(index[source]);
