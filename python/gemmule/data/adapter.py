@@ -16,6 +16,7 @@ from gemmule.tensor import Tensor
 
 KEPT = ("float32", "float64", "int32", "int64", "uint8", "bool")
 _CHUNK = 1 << 20  # elements
+_READY = frozenset(map(np.dtype, KEPT))  # in native byte order
 CONVERTED = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
 
 
@@ -131,6 +132,8 @@ def as_array(name: str, value: Any) -> np.ndarray:
         ValueError: for nested lists of different lengths, and for single numbers.
     """
     array = _raw_array(name, value)
+    if array.ndim and array.dtype in _READY and array.flags.c_contiguous and array.flags.aligned:
+        return array
     kind = array.dtype.kind
     if kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers.{received(**{name: array})} {_cure_of_dtype(name, kind)}")
