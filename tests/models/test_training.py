@@ -484,3 +484,54 @@ def test_weights_that_the_loss_does_not_reach_are_named_once():
         model.fit(X, {"used": X[:, :3]}, epochs=2, verbose=0)
     for array, now in zip(before, model.get_layer("unused").get_weights()):
         np.testing.assert_array_equal(now, array)
+
+
+class Measuring(gm.layers.Layer):
+    """A layer with a metric of its own, fed by `call`."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = gm.layers.Dense(5)
+        self.size = gm.metrics.Mean(name="size")
+
+    def call(self, inputs):
+        self.size.update_state(gm.ops.mean(gm.ops.abs(inputs)))
+        return self.dense(inputs)
+
+
+class Held(gm.Model):
+    """Metrics of the model, of two of its layers, and of a model inside of it, which do not count."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = [Measuring(), Measuring()]
+        self.inner = Tracking()
+        self.activity = gm.metrics.Mean(name="accuracy")
+
+    def call(self, inputs, training=False):
+        for layer in (*self.blocks, self.inner):
+            inputs = layer(inputs)
+        if training:
+            self.activity.update_state(gm.ops.ones((1,)))
+        return gm.ops.softmax(inputs)
+
+
+def test_metrics_that_the_model_and_its_layers_hold_are_reported_and_start_anew_in_each_epoch():
+    histories = []
+    for eager in (False, True):
+        gm.utils.set_random_seed(5)
+        model = Held()
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=eager)
+        options = {"batch_size": 20, "epochs": 3, "verbose": 0, "validation_data": (2 * X[:100], Y[:100])}
+        histories.append(model.fit(X, Y, shuffle=False, **options).history)
+    assert histories[0] == histories[1]
+    names = ["accuracy", "accuracy_1", "loss", "size", "size_1"]
+    assert list(histories[0]) == [*names, *(f"val_{name}" for name in names)]
+    assert histories[0]["size"] == pytest.approx(3 * [np.abs(X).mean()])
+    assert histories[0]["val_size"] == pytest.approx(3 * [2 * np.abs(X[:100]).mean()])
+    assert (histories[0]["accuracy_1"], histories[0]["val_accuracy_1"]) == ([1.0] * 3, [0.0] * 3)
+    assert len(set(histories[0]["size_1"])) == 3
+    assert model.metrics_names == ["loss", "accuracy", "accuracy_1", "size", "size_1"]
+    assert [metric.name for metric in model.metrics] == ["loss", "accuracy", "accuracy", "size", "size"]
+    assert model.evaluate(X, Y, batch_size=20, verbose=0)[3] == pytest.approx(np.abs(X).mean())
+    assert model.train_on_batch(X[:9], Y[:9], return_dict=True)["size"] == pytest.approx(np.abs(X[:9]).mean())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from gemmule.errors import not_yet, received
-from gemmule.layers.structure import attributes_of
+from gemmule.layers.structure import attributes_of, unique
 from gemmule.metrics import Metric
 from gemmule.models.compiled import Compiled
 from gemmule.models.measures import Measures
@@ -129,16 +129,18 @@ class Compilation:
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss tracker, the compiled metrics, and those that are attributes of the model."""
-        own = [metric for _, metric in attributes_of(self, (Metric,), cast("Model", self)._untracked)]
-        return [*(self._compiled.metrics if self._compiled else ()), *own]
+        """The loss tracker, the compiled metrics, and those that are attributes of the model or of its layers, as in Keras.
+        Models inside of it keep theirs to themselves.
+        """
+        model = cast("Model", self)
+        layers = [layer for layer in model._flatten_layers() if layer is model or not isinstance(layer, Compilation)]
+        own = [metric for layer in layers for _, metric in attributes_of(layer, (Metric,), layer._untracked)]
+        return unique([*(self._compiled.metrics if self._compiled else ()), *own])
 
     @property
     def metrics_names(self) -> list[str]:
         """Their names, in the order `evaluate` returns them."""
-        named = self._compiled.named_metrics() if self._compiled else {}
-        known = {id(metric) for metric in named.values()}
-        return [*named, *(metric.name for metric in self.metrics if id(metric) not in known)]
+        return [*self._compiled.named_metrics()] if self._compiled else [metric.name for metric in self.metrics]
 
     def reset_metrics(self) -> None:
         """Sets all metric sums to zero."""

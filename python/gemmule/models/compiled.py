@@ -15,10 +15,10 @@ from gemmule.autograd import GradientTape
 from gemmule.backend import execute, guard
 from gemmule.deferral import TrainingStep
 from gemmule.errors import check_connected, received
-from gemmule.layers.structure import Inventory
+from gemmule.layers.structure import Inventory, unique
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
-from gemmule.models.measures import Measures
+from gemmule.models.measures import Measures, free_labels
 from gemmule.models.objective import Objective
 from gemmule.models.outputs import Outputs
 from gemmule.optimizers.states import Targets
@@ -54,6 +54,7 @@ class Compiled:
         self.cursor, self.test_cursor = new_cursor(), new_cursor()
         self.flag = persistent((1,), "int32")
         self._model = model
+        self._held: list[Any] | None = None  # metrics of model and layers, as found by the last reset
         self._training = True  # what `results` speaks of: the training, or the evaluation in the middle of it
         self._aside: list[
             tuple[Any, list[np.ndarray]]
@@ -74,7 +75,16 @@ class Compiled:
         self.fills_gradients = False  # whether steps leave their gradients in `destinations`; custom ones may not
 
     def named_metrics(self) -> dict[str, Any]:
-        """By their names in the logs: the loss, the losses of several outputs, the compiled metrics."""
+        """By their names in the logs: those of `metrics`, then those that the model and its layers hold, numbered if a
+        name is taken.
+        """
+        named = self._compiled_metrics()
+        for metric in self._all_metrics()[len(named) :] if self._held is None else self._held:
+            label = next(label for label in free_labels(metric.name) if label not in named)
+            named[label] = metric
+        return named
+
+    def _compiled_metrics(self) -> dict[str, Any]:
         trackers = (self.loss_tracker, *self.objective.trackers)
         return {tracker.name: tracker for tracker in trackers} | {
             measure.label: measure.metric for measure in self.measures.found
@@ -83,11 +93,13 @@ class Compiled:
     @property
     def metrics(self) -> list[Any]:
         """The loss trackers and the compiled metrics."""
-        return list(self.named_metrics().values())
+        return list(self._compiled_metrics().values())
 
     def _all_metrics(self) -> list[Any]:
-        """Those of the model's own, too."""
-        return list({id(metric): metric for metric in (*self.metrics, *self._model.metrics)}.values())
+        """Those that the model and its layers hold, too."""
+        compiled = {id(metric): metric for metric in self.metrics}
+        self._held = unique(metric for metric in self._model.metrics if id(metric) not in compiled)
+        return [*compiled.values(), *self._held]
 
     def resolve(self, outputs: Outputs, data: Dataset) -> list[Form]:
         """Completes losses and metrics once the outputs are known, and checks the targets against them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from gemmule import metrics as metrics_module
@@ -115,5 +116,11 @@ def _free_label(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -
     label = f"{prefix}{name}"
     if weighted and label in taken:
         label = f"{prefix}weighted_{name}"
-    count = taken[label] = taken.get(label, 0) + 1
-    return label if count == 1 else f"{label}_{count - 1}"
+    taken[label] = taken.get(label, 0) + 1
+    return next(islice(free_labels(label), taken[label] - 1, None))
+
+
+def free_labels(label: str) -> Iterator[str]:
+    """A name, and how further metrics of that name are numbered."""
+    yield label
+    yield from (f"{label}_{number}" for number in count(1))
