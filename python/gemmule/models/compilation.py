@@ -129,8 +129,9 @@ class Compilation:
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss tracker, the compiled metrics, and those that are attributes of the model or of its layers, as in Keras.
-        Models inside of it keep theirs to themselves.
+        """The loss tracker, the compiled metrics, and those that the model and its layers have as attributes.
+
+        As in Keras, those of models inside of it do not count.
         """
         model = cast("Model", self)
         layers = [layer for layer in model._flatten_layers() if layer is model or not isinstance(layer, Compilation)]
