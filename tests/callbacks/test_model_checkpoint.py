@@ -162,6 +162,60 @@ def test_the_best_value_is_not_that_of_a_file_that_was_not_written(tmp_path, mon
     assert checkpoint.best is None
 
 
+def square(y_true, y_pred):
+    return gm.ops.mean(gm.ops.square(y_true - y_pred), axis=-1)
+
+
+NAMELESS = {
+    "loss": ({"loss": lambda t, p: square(t, p)}, {}, r"What compile\(loss=...\) was given cannot be saved"),
+    "metric": ({"loss": "mse", "metrics": [lambda t, p: square(t, p)]}, {}, r"What compile\(metrics=...\) was given"),
+    "activation": ({"loss": "mse"}, {"activation": lambda x: x * 2.0}, 'Layer "first" cannot be saved'),
+}
+
+
+def nameless(settings, arguments) -> gm.Sequential:
+    gm.utils.set_random_seed(0)
+    model = gm.Sequential([gm.Input((4,)), gm.layers.Dense(3, name="first", **arguments), gm.layers.Dense(1)])
+    model.compile("adam", **settings)
+    return model
+
+
+@pytest.mark.parametrize("kind", NAMELESS)
+def test_what_has_no_name_is_said_before_training(tmp_path, kind):
+    settings, arguments, message = NAMELESS[kind]
+    model = nameless(settings, arguments)
+    before = model.get_weights()
+    with pytest.raises(
+        TypeError, match=f"ModelCheckpoint cannot save this model to .*{message}.*save_weights_only=True"
+    ):
+        train(model, ModelCheckpoint(tmp_path / "m"))
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    train(model, ModelCheckpoint(tmp_path / "m", save_weights_only=True))
+    with pytest.raises(TypeError, match=message):
+        model.save(tmp_path / "n")
+
+
+def test_a_lambda_layer_is_said_before_training(tmp_path):
+    model = gm.Sequential([gm.Input((4,)), gm.layers.Lambda(lambda x: x * 2.0), gm.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match=r"ModelCheckpoint cannot save .*a Lambda has no configuration"):
+        train(model, ModelCheckpoint(tmp_path / "m"))
+
+
+@pytest.mark.parametrize("kind", NAMELESS)
+def test_backups_hold_what_has_no_name(tmp_path, kind):
+    settings, arguments, _ = NAMELESS[kind]
+    train(whole := nameless(settings, arguments))
+    with pytest.raises(test_resume.InterruptedForTestError):
+        train(nameless(settings, arguments), BackupAndRestore(tmp_path, 1), Crash(6))
+    gm.utils.set_random_seed(9)
+    with pytest.raises(ValueError, match="holds arrays, but no model"):
+        gm.models.load_model(tmp_path / "latest.gemmule")
+    train(again := nameless(settings, arguments), BackupAndRestore(tmp_path, 1))
+    for one, two in zip(again.get_weights(), whole.get_weights()):
+        np.testing.assert_array_equal(one, two)
+
+
 # ---- BackupAndRestore ------------------------------------------------------------------------------------------------
 
 

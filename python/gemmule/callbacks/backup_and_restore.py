@@ -76,9 +76,9 @@ class BackupAndRestore(Writer):
         def write() -> None:
             os.makedirs(self.backup_dir, exist_ok=True)
             if not self.double_checkpoint:
-                self.model.save(latest, state="full")
+                self.model.save_training(latest)
                 return
-            self.model.save(self._file("next"), state="full")
+            self.model.save_training(self._file("next"))
             with suppress(FileNotFoundError):
                 os.replace(latest, self._file("previous"))
             os.replace(self._file("next"), latest)

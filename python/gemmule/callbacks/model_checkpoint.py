@@ -34,6 +34,7 @@ class ModelCheckpoint(Monitor, Writer):
         best: the best value so far.
 
     Raises:
+        TypeError: when training begins, if the model holds what has no name, such as a lambda.
         ValueError: for arguments that make no sense, and after the first epoch for a name in `filepath` that is not in
             the logs.
 
@@ -75,8 +76,19 @@ class ModelCheckpoint(Monitor, Writer):
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         if os.path.isdir(self.filepath):
             raise IsADirectoryError(f"ModelCheckpoint: filepath is a folder.{received(filepath=self.filepath)}")
+        if not self.save_weights_only:
+            self._check_savable()
         start = next(iter(string.Formatter().parse(self.filepath)))[0]  # up to the first brace
         self._make_folder(os.path.dirname(start))
+
+    def _check_savable(self) -> None:
+        """Refuses, before anything is trained, a model that cannot be saved."""
+        try:
+            self.model._check_savable()
+        except (TypeError, ValueError, NotImplementedError) as error:
+            raise type(error)(
+                f"ModelCheckpoint cannot save this model to {self.filepath!r}. {error} Or pass save_weights_only=True."
+            ) from None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
         self._epoch = epoch

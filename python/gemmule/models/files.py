@@ -24,7 +24,7 @@ from gemmule.saving.safetensors import save_file
 from gemmule.saving.text import parse
 from gemmule.saving.weights import STATE, check_format, check_names, fill
 
-FORMAT = "gemmule.model.1"
+FORMAT, TRAINING_FORMAT = "gemmule.model.1", "gemmule.training.1"
 ARCHITECTURE, COMPILED, TRAINING = "gemmule.architecture", "gemmule.compile", "gemmule.training"
 SLACK = 1 << 24  # bytes: what is missing is said by name, if it is not too much
 STATES = ("weights", "optimizer", "full")
@@ -44,15 +44,48 @@ def save_model(
         raise ValueError(f"state must be one of {', '.join(STATES)}.{received(state=state)}")
     if not overwrite and os.path.exists(filepath):
         raise FileExistsError(f"{os.fspath(filepath)!r} exists. Pass overwrite=True to replace it.")
-    metadata = {"format": FORMAT, ARCHITECTURE: _text(_architecture(model))}
-    arrays = {name: variable.array for name, variable in model._named_weights().items()}
-    if model.compiled:
-        metadata[COMPILED] = _text(_compile_config(model))
+    metadata = {"format": FORMAT} | description(model)
+    arrays: dict[str, Any] = {name: variable.array for name, variable in model._named_weights().items()}
     if model.compiled and state != "weights":
         training, more = capture(model, state == "full")
         metadata[TRAINING] = _text(training)
         arrays |= more
     save_file(arrays, filepath, metadata)
+
+
+def save_training(model: Model, filepath: str | os.PathLike[str]) -> None:
+    """See `Model.save_training`."""
+    training, arrays = capture(model, True)
+    arrays |= {name: variable.array for name, variable in model._named_weights().items()}
+    save_file(arrays, filepath, {"format": TRAINING_FORMAT, TRAINING: _text(training)})
+
+
+def description(model: Model) -> dict[str, str]:
+    """What a file says of a model besides its arrays, and the state of its training.
+
+    Args:
+        model: the model.
+
+    Raises:
+        TypeError: for something that has no name, such as a lambda, saying where it is.
+    """
+    for layer in model._flatten_layers():
+        if not layer._children():
+            _check_nameable(f'Layer "{layer.name}"', layer)
+    found = {ARCHITECTURE: _text(_architecture(model))}
+    if model.compiled:
+        config = _compile_config(model)
+        for argument, value in config.items():
+            _check_nameable(f"What compile({argument}=...) was given", value)
+        found[COMPILED] = _text(config)
+    return found
+
+
+def _check_nameable(what: str, value: Any) -> None:
+    try:
+        serialize_keras_object(value)
+    except TypeError as error:
+        raise TypeError(f"{what} cannot be saved. {error}") from None
 
 
 def _text(value: Any) -> str:
@@ -201,7 +234,7 @@ def restore_in_place(model: Model, filepath: str | os.PathLike[str]) -> None:
     model._require_compiled("restore_training")
     with Reader(filepath) as reader:
         if TRAINING not in reader.metadata:
-            raise ValueError(f'{reader.path!r} holds no training. Write it with model.save(path, state="full").')
+            raise ValueError(f"{reader.path!r} holds no training. Write it with model.save_training(path).")
         weights = model._named_weights()
         names = check_names(weights, reader, False, model._label())
         reader.verify(reader.entries)

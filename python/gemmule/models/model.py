@@ -232,8 +232,34 @@ class Model(Trainer, Layer):
 
         return architecture_json(self, kwargs)
 
+    def _check_savable(self) -> None:
+        """Raises what `save` would raise for a model that no file can hold."""
+        from gemmule.models.files import description
+
+        description(self)
+
+    def save_training(self, filepath: str | os.PathLike[str]) -> None:
+        """Writes the weights and all that training keeps, for `restore_training`; what the model is made of stays out.
+
+        So it may hold what has no name, such as lambdas, because the program makes the model again.
+
+        Args:
+            filepath: the file. An existing one is replaced.
+
+        Raises:
+            RuntimeError: if the model is not compiled.
+
+        Example:
+            >>> model.save_training("training.gemmule")
+            >>> twin.restore_training("training.gemmule")
+        """
+        from gemmule.models.files import save_training
+
+        self._require_whole("save_training")
+        save_training(self, filepath)
+
     def restore_training(self, filepath: str | os.PathLike[str]) -> None:
-        """Takes weights and training from a file that `save(..., state="full")` wrote, into this very model.
+        """Takes weights and training from a file of `save_training` or `save(..., state="full")` into this very model.
 
         The next `fit(resume=True)` goes on with the run in the file; from `on_train_begin` the present one does.
 
