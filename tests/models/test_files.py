@@ -334,3 +334,29 @@ def test_a_layer_that_is_never_called_does_no_harm(path):
     model.save(path)
     other = gm.models.load_model(path, custom_objects={"Spare": Spare, "Scale": Scale})
     np.testing.assert_array_equal(other.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: gm.layers.RandomFlip(seed=np.int64(3)),
+        lambda: gm.layers.RandomRotation(np.float32(0.1)),
+        lambda: gm.layers.RandomContrast(np.float32(0.1), value_range=(np.float32(0), np.float32(1))),
+        lambda: gm.layers.LayerNormalization(axis=[np.int64(1), np.int64(2)], epsilon=np.float32(1e-3)),
+        lambda: gm.layers.Dropout(np.float32(0.2), seed=np.int64(3), noise_shape=(None, np.int64(1), 1, 1)),
+        lambda: gm.layers.Permute((np.int64(2), 1, 3)),
+        lambda: gm.layers.Softmax(axis=np.int64(-1)),
+        lambda: gm.layers.Reshape((np.int64(8), np.int64(2))),
+        lambda: gm.layers.Conv2D(2, 1, kernel_initializer=gm.initializers.HeNormal(seed=np.int64(1))),
+    ],
+)
+def test_numbers_of_numpy_come_back_as_numbers(make, tmp_path):
+    model = gm.Sequential([gm.Input((4, 4, 1)), make(), gm.layers.Flatten(), gm.layers.Dense(1)])
+    model.compile(gm.optimizers.SGD(np.float32(0.1)), "mse", loss_weights=[np.float32(1)])
+    x = np.random.default_rng(0).random((5, 4, 4, 1), "float32")
+    sizes = {name: np.int64(3) for name in ("batch_size", "epochs", "validation_batch_size", "validation_freq")}
+    model.fit(x, x[:, 0, 0], validation_split=0.4, verbose=0, **sizes)
+    assert model.evaluate(x, x[:, 0, 0], batch_size=np.int64(2), verbose=0) > 0
+    model.save(tmp_path / "m.gemmule")
+    loaded = gm.models.load_model(tmp_path / "m.gemmule")
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x, batch_size=np.int64(2)))

@@ -82,7 +82,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        given = (target_shape,) if isinstance(target_shape, (int, np.integer)) else tuple(target_shape)
+        shape = tuple(int(d) if isinstance(d, np.integer) else d for d in given)
         if shape.count(-1) > 1 or any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape):
             raise ValueError(
                 f"{self._where()}: target_shape is a tuple of integers, one of which may be -1."

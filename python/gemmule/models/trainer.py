@@ -204,15 +204,11 @@ class Trainer(Compilation):
             NonFiniteError: when the loss or a gradient becomes NaN or infinite.
         """
         compiled = self._require_compiled("fit")
-        for name, value in (
-            ("batch_size", batch_size),
-            ("epochs", epochs),
-            ("validation_freq", validation_freq),
-            ("steps_per_epoch", steps_per_epoch),
-            ("validation_steps", validation_steps),
-            ("validation_batch_size", validation_batch_size),
-        ):
-            _check_count(name, value)
+        batch_size = _count("batch_size", batch_size)
+        epochs, validation_freq = _count("epochs", epochs) or 1, _count("validation_freq", validation_freq) or 1
+        steps_per_epoch = _count("steps_per_epoch", steps_per_epoch)
+        validation_steps = _count("validation_steps", validation_steps)
+        validation_batch_size = _count("validation_batch_size", validation_batch_size)
         if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, (int, np.integer)) or initial_epoch < 0:
             raise ValueError(f"initial_epoch must be a non-negative integer.{received(initial_epoch=initial_epoch)}")
         data, validation = _training_data(
@@ -220,7 +216,7 @@ class Trainer(Compilation):
         )
         batch_size = batch_size or 32
         plan = Plan(
-            batch_size, epochs, initial_epoch, bool(shuffle), steps_per_epoch, validation_steps,
+            batch_size, epochs, int(initial_epoch), bool(shuffle), steps_per_epoch, validation_steps,
             validation_batch_size or batch_size, validation_freq, resume,
         )  # fmt: skip
         return train_loop(cast("Model", self), compiled, self._runner, data, validation, plan, verbose, callbacks)
@@ -252,8 +248,7 @@ class Trainer(Compilation):
             The loss, or `[loss, metric, ...]` in the order of `metrics_names`, or a dict.
         """
         compiled = self._require_compiled("evaluate")
-        _check_count("batch_size", batch_size)
-        _check_count("steps", steps)
+        batch_size, steps = _count("batch_size", batch_size), _count("steps", steps)
         if gives_batches(x):
             check_alone(y=y, batch_size=batch_size, sample_weight=sample_weight)
             data: Any = Batches(x)
@@ -287,8 +282,7 @@ class Trainer(Compilation):
             >>> model.predict(np.zeros((2, 784))).shape
             (2, 10)
         """
-        _check_count("batch_size", batch_size)
-        _check_count("steps", steps)
+        batch_size, steps = _count("batch_size", batch_size), _count("steps", steps)
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose must be 0, 1, 2 or 'auto'.{received(verbose=verbose)}")
         if self._predictor is None:
@@ -340,7 +334,7 @@ class Trainer(Compilation):
     def _full_batch(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> FullBatch:
         """Loss and gradient over all data as a function of the weights, for `LBFGS.minimize`."""
         compiled = self._require_compiled("minimize")
-        _check_count("batch_size", batch_size)
+        batch_size = _count("batch_size", batch_size)
         if type(self).train_step is not Trainer.train_step:
             raise ValueError(
                 "LBFGS.minimize does not call the train_step of your model, only its compute_loss. Override that "
@@ -391,11 +385,13 @@ def _rows(x: Any) -> int:
     return int(x.shape[0])
 
 
-def _check_count(name: str, value: Any) -> None:
+def _count(name: str, value: Any) -> int | None:
+    """A positive integer of Python's own, or `None`."""
     if value is None:
-        return
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a positive integer or None.{received(**{name: value})}")
+    return int(value)
 
 
 def _packed(logs: Logs, names: Sequence[str], return_dict: bool) -> Any:

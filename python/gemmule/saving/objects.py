@@ -64,7 +64,9 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 def _encode(obj: Any, names: dict[int, str] | None) -> Any:
-    if obj is None or (isinstance(obj, (bool, int, str)) and not isinstance(obj, np.generic)):
+    if isinstance(obj, np.generic):
+        obj = obj.item()
+    if obj is None or isinstance(obj, (bool, int, str)):
         return obj
     if isinstance(obj, float):
         return float(obj) if math.isfinite(obj) else {KIND: "float", "value": str(float(obj))}
@@ -76,7 +78,7 @@ def _encode(obj: Any, names: dict[int, str] | None) -> Any:
         if all(isinstance(key, str) for key in obj) and KIND not in obj:
             return {key: _encode(part, names) for key, part in obj.items()}
         return {KIND: "dict", "items": [[_encode(key, names), _encode(part, names)] for key, part in obj.items()]}
-    if isinstance(obj, (Tensor, np.ndarray, np.generic)):
+    if isinstance(obj, (Tensor, np.ndarray)):
         array = np.asarray(obj)
         if array.dtype.name in DTYPES:
             return {KIND: "array", "dtype": array.dtype.name, "values": _encode(array.tolist(), names)}
