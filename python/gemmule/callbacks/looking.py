@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,12 +32,14 @@ class Seen(NamedTuple):
         highest: of layers behind relu the highest value of each unit.
         ends: the layers whose output is one of the model's.
         changed: state that it changes, besides random counters and what waits for the update.
+        free: memory for samples of outputs that were not seen yet.
     """
 
     outputs: dict[int, np.ndarray]
     highest: dict[int, np.ndarray]
     ends: set[int]
     changed: list[np.ndarray]
+    free: Iterator[np.ndarray]
 
 
 class Look:
@@ -65,13 +67,20 @@ class Look:
         self._weights = [values for _, values in pairs]
         self._graded = {key: one.largest_gradient() for key, one in layers.items() if one.parameters}
         self.owners = np.array([number for number, _ in pairs], np.int64)
-        self.before, self.after = ([self._place(values) for values in self._weights] for _ in range(2))
-        self.gradients = {key: self._place(gradient) for key, gradient in self._graded.items()}
+        self.before, self.after = (self._places(self._weights) for _ in range(2))
+        self.gradients = dict(zip(self._graded, self._places(list(self._graded.values()))))
         self.shares = np.array([v.size / sample.size for v, sample in zip(self._weights, self.before)])
         self._behind: StepFunction | None = None
 
-    def _place(self, array: np.ndarray) -> np.ndarray:
-        return persistent((-(-array.size // stride_for(array, self._most)),), array.dtype)
+    def _rows(self, count: int) -> Iterator[np.ndarray]:
+        """Places for so many samples in one block: plans have less to look after than with one for each."""
+        return iter(persistent((count, 8 * self._most), "uint8"))
+
+    def _place(self, array: np.ndarray, row: np.ndarray) -> np.ndarray:
+        return row.view(array.dtype)[: -(-array.size // stride_for(array, self._most))]
+
+    def _places(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return [self._place(array, row) for array, row in zip(arrays, self._rows(len(arrays)))]
 
     def _keep(self, sample: np.ndarray, array: np.ndarray) -> None:
         step = stride_for(array, self._most)
@@ -89,7 +98,7 @@ class Look:
         key = (rows, feed.layout, state)
         if key not in self._forward:
             self._forward = {key: one for key, one in self._forward.items() if key[-1] == state}
-            seen = Seen({}, {}, set(), [])
+            seen = Seen({}, {}, set(), [], self._rows(len(self._layers)))
             self._forward[key] = self._step(lambda feeds: self._rehearse(feed.layout, feeds, rows, seen)), seen
         step, seen = self._forward[key]
         self._cursor[0] = first
@@ -132,7 +141,7 @@ class Look:
 
     def _see_outputs(self, key: int, outputs: np.ndarray, seen: Seen) -> None:
         if key not in seen.outputs:  # the second time memory must be the same
-            seen.outputs[key] = self._place(outputs)
+            seen.outputs[key] = self._place(outputs, next(seen.free))
         self._keep(seen.outputs[key], outputs)
         if self._layers[key].kind == "relu":
             units = outputs.shape[-1]
