@@ -71,14 +71,14 @@ void join_groups(DirectPlan& p) {
   s.G = all / joined;
 }
 
-// Which part of the taps of a row look at the image.
-double share_inside(const DirectShape& s) {
+// Which part of the taps along an axis look at the image.
+double share_inside(int64_t outputs, int64_t stride, int64_t taps, int64_t padding, int64_t dilation, int64_t size) {
   int64_t inside = 0;
-  for (int64_t ow = 0; ow < s.OW; ++ow) {
-    const TapRange taps = taps_inside(ow * s.SW - s.PL, s.DW, s.KW, s.W);
-    inside += taps.last - taps.first;
+  for (int64_t i = 0; i < outputs; ++i) {
+    const TapRange range = taps_inside(i * stride - padding, dilation, taps, size);
+    inside += range.last - range.first;
   }
-  return static_cast<double>(inside) / static_cast<double>(s.OW * s.KW);
+  return static_cast<double>(inside) / static_cast<double>(outputs * taps);
 }
 
 // Time of the tiles of n rows, in rows.
@@ -93,10 +93,15 @@ Rows rows_for(const DirectShape& s, bool banded) {
   Rows rows = Rows::columns;
   double cost = tiles_cost(s.OW);
   if (banded && s.OW <= kBandRows && (s.N > 1 || s.OH > 1)) {
-    rows = s.N > 1 ? Rows::two_images : Rows::two_rows;
-    cost = tiles_cost(2 * s.OW) / 2;
+    // Two rows of one image look at all taps, although some lie above it or below.
+    const double by_bands = tiles_cost(2 * s.OW) / 2;
+    const double share = s.N > 1 ? 1 : share_inside(s.OH, s.SH, s.KH, s.PT, s.DH, s.H);
+    if (by_bands < cost * share) {
+      rows = s.N > 1 ? Rows::two_images : Rows::two_rows;
+      cost = by_bands;
+    }
   }
-  const double by_images = s.OW * share_inside(s) * tiles_cost(s.N) / s.N;
+  const double by_images = s.OW * share_inside(s.OW, s.SW, s.KW, s.PL, s.DW, s.W) * tiles_cost(s.N) / s.N;
   return s.N > 1 && kFarRows * by_images < cost ? Rows::images : rows;
 }
 

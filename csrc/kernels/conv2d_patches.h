@@ -19,6 +19,7 @@ struct PatchAxis {
   int64_t size;             // positions of dx in a patch
   int64_t padding;          // of a patch: none where there are several, which overlap instead
   int64_t origin, step;     // where the first begins in dx, and how far it is from one to the next
+  int64_t taps;             // of all positions of dy in a patch, inside of it
 };
 
 struct PatchPlan {
@@ -40,8 +41,20 @@ constexpr int64_t kPatchBytes = 256 * 1024;  // of the patches of one unit
 
 inline PatchAxis patch_axis(int64_t outputs, int64_t all, int64_t size, int64_t stride, int64_t taps, int64_t padding,
                             int64_t dilation) {
-  if (outputs >= all) return {all, 1, size, padding, 0, 0};
-  return {outputs, ceil_div(all, outputs), span(outputs, stride, taps, dilation), 0, -padding, outputs * stride};
+  if (outputs < all)
+    return {.outputs = outputs,
+            .blocks = ceil_div(all, outputs),
+            .size = span(outputs, stride, taps, dilation),
+            .padding = 0,
+            .origin = -padding,
+            .step = outputs * stride,
+            .taps = outputs * taps};
+  PatchAxis axis{.outputs = all, .blocks = 1, .size = size, .padding = padding, .origin = 0, .step = 0, .taps = 0};
+  for (int64_t i = 0; i < all; ++i) {
+    const TapRange inside = taps_inside(i * stride - padding, dilation, taps, size);
+    axis.taps += inside.last - inside.first;
+  }
+  return axis;
 }
 
 template <class T>
@@ -49,16 +62,19 @@ int64_t patch_groups(const PatchPlan& p) {
   return ceil_div(p.patches(), kTileColumns<T>);
 }
 
-// Time of all units in cycles, of four threads where there is work for them.
+// Time of all units in cycles, of two or four threads where there is work for them.
 template <class T>
 double patch_time(const PatchPlan& p) {
   const ConvShape& s = p.s;
-  const double rows = static_cast<double>(s.KH * s.KW * s.C);
-  const double position = s.O * (12 + rows) + 4 * rows + 30 * s.KH;
+  const double rows = static_cast<double>(p.h.taps * p.w.taps * s.C);
+  const double positions = static_cast<double>(p.h.outputs * p.w.outputs);
+  const double product = positions * (12 * s.O + 30 * s.KH) + rows * (s.O + 4);
   const double adding = p.whole() ? 0 : p.h.size * kTileColumns<T> * (20 + p.w.size * s.C / 4);
-  const double group = p.h.outputs * p.w.outputs * position + 10 * p.patch_size() + adding;
+  const double group = product + 10 * p.patch_size() + adding;
   const int64_t groups = patch_groups<T>(p);
-  return group * static_cast<double>(group * groups < kWorthThreads ? groups : round_up(groups, 4));
+  const double all = group * static_cast<double>(groups);
+  const int64_t threads = all < kWorthThreads ? 1 : all < 4 * kWorthThreads ? 2 : 4;
+  return group * static_cast<double>(round_up(groups, threads));
 }
 
 template <class T>
