@@ -126,7 +126,7 @@ STOREYS = [
     {"_version", "_native", "errors", "leftovers", "naming", "scope", "mutation", "registry"},
     {"memory", "backend"},
     {"config", "random", "tensor", "store", "symbolic"},
-    {"autograd", "nodes", "deferral", "fusion", "plan", "recording", "session"},
+    {"autograd", "nodes", "deferral", "fusion", "plan", "recording", "session", "slicing"},
     {"ops"},
     {
         "catalog",

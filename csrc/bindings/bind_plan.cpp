@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,11 +17,11 @@ namespace gemmule {
 
 namespace {
 
-using References = std::vector<std::pair<int, int64_t>>;
+using References = std::vector<std::tuple<int, int64_t, int64_t>>;
 
 std::vector<BufferRef> buffer_refs(const References& references) {
   std::vector<BufferRef> refs;
-  for (const auto& [buffer, offset] : references) refs.push_back(BufferRef{buffer, offset});
+  for (const auto& [buffer, offset, step] : references) refs.push_back(BufferRef{buffer, offset, step});
   return refs;
 }
 
@@ -64,8 +65,11 @@ void bind_plan(py::module_& m) {
           "Memory that the caller keeps alive and in place; returns its number. `steady` memory changes with the "
           "version of a run only.")
       .def("add_step", &add_step, py::arg("name"), py::arg("forms"), py::arg("attributes"), py::arg("references"),
-           "One call; `forms` are (shape, dtype) of outputs and inputs, `references` (buffer, byte offset); "
-           "None and (-1, 0) for absent ones.")
+           "One call; `forms` are (shape, dtype) of outputs and inputs, `references` (buffer, byte offset, bytes from "
+           "one "
+           "example to the next in a loop); None and (-1, 0, 0) for absent ones.")
+      .def("repeat", &Plan::repeat, py::arg("first"), py::arg("starts"),
+           "Repeats the steps from `first` on, which began at example 0, for examples that begin at `starts`.")
       .def(
           "add_guard", [](Plan& plan, int buffer, int64_t offset) { plan.add_guard(BufferRef{buffer, offset}); },
           py::arg("buffer"), py::arg("offset"), "Ends a run when the int32 there is not zero.")

@@ -1,6 +1,7 @@
 // Reading a call: shapes and attributes, with errors that name what is missing.
 #include "common.h"
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <stdexcept>
@@ -80,6 +81,11 @@ int64_t Call::leading(int index, int axes) const {
 }
 
 DType Call::dtype(int index) const { return operand_at(*this, index).dtype; }
+
+bool Call::has(const char* name) const {
+  return std::any_of(attributes->values.begin(), attributes->values.end(),
+                     [&](const auto& entry) { return entry.first == name; });
+}
 
 int64_t Call::integer(const char* name) const { return attribute<int64_t>(*this, name, "an integer"); }
 

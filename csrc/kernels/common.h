@@ -38,6 +38,7 @@ struct Call {
   int64_t leading(int operand, int axes) const;  // product of the first `axes` dimensions
   DType dtype(int operand) const;
 
+  bool has(const char* name) const;  // whether there is such an attribute
   int64_t integer(const char* name) const;
   double number(const char* name) const;
   bool flag(const char* name) const;

@@ -42,8 +42,10 @@ struct ConvArgs {
   };
 };
 
+// `chosen_for`: the shape by which the way is chosen, `s` or that of the whole batch whose part it is.
 template <class T>
-ConvArgs conv_args(const ConvShape& s, int64_t largest_tile, Activation activation, double alpha) {
+ConvArgs conv_args(const ConvShape& s, const ConvShape& chosen_for, int64_t largest_tile, Activation activation,
+                   double alpha) {
   ConvArgs args{};
   if (s.pointwise() && s.G == 1) {
     args.way = ConvArgs::Way::product;
@@ -53,7 +55,7 @@ ConvArgs conv_args(const ConvShape& s, int64_t largest_tile, Activation activati
     return args;
   }
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (const int64_t tile = winograd_tile(s, WinogradPass::forward, largest_tile)) {
+    if (const int64_t tile = winograd_tile(chosen_for, WinogradPass::forward, largest_tile)) {
       args.way = ConvArgs::Way::winograd;
       args.winograd = winograd_plan(s, WinogradPass::forward, tile, activation, alpha);
       return args;
@@ -76,7 +78,10 @@ struct ConvForward {
   using Way = ConvArgs::Way;
 
   static Args prepare(const Call& call) {
-    return conv_args<T>(conv_shape(call, 1, 2, 0), call.integer("winograd"), activation_from(call.text("activation")),
+    const ConvShape shape = conv_shape(call, 1, 2, 0);
+    ConvShape whole = shape;
+    if (call.has("batch")) whole.N = call.integer("batch");
+    return conv_args<T>(shape, whole, call.integer("winograd"), activation_from(call.text("activation")),
                         call.number("alpha"));
   }
   static int phases(const Args& args) {

@@ -7,8 +7,6 @@ namespace gemmule {
 
 namespace {
 
-constexpr int kRunsBefore = 2;  // see lease()
-
 // A child after fork may find the lock held by a thread that it does not have: it does without.
 class Guard {
  public:
@@ -24,7 +22,7 @@ class Guard {
 
 }  // namespace
 
-Kept::Lease Kept::lease(int64_t version, int64_t bytes) {
+Kept::Lease Kept::lease(int64_t version, int64_t bytes, int runs_before) {
   std::shared_ptr<Arena> block;
   {
     const Guard guard(mutex_);
@@ -32,7 +30,7 @@ Kept::Lease Kept::lease(int64_t version, int64_t bytes) {
     if (block_ != nullptr && version_ == version) return {block_, false};
     runs_ = seen_ == version ? runs_ + 1 : 1;
     seen_ = version;
-    if (runs_ <= kRunsBefore) return {};
+    if (runs_ <= runs_before) return {};
     filling_ = version;
     block = std::exchange(block_, nullptr);
   }

@@ -36,8 +36,8 @@ std::atomic<double> last_run{0};  // when any plan ended last
 int64_t rounded(int64_t bytes) { return (bytes + 127) / 64 * 64; }
 
 bool is_parallel(const Step& step) {
-  if (step.kernel == nullptr || step.launch.cost < kPlanSerialNs) return false;
-  return step.launch.phases > 1 || step.kernel->units(step.launch.args, 0) > 1;
+  if (step.kernel == nullptr || step.launch->cost < kPlanSerialNs) return false;
+  return step.launch->phases > 1 || step.kernel->units(step.launch->args, 0) > 1;
 }
 
 }  // namespace
@@ -51,7 +51,9 @@ int Plan::add_buffer(int64_t bytes, void* external, bool temporary, bool steady)
 void Plan::add_step(const Kernel& kernel, const Call& call, std::vector<BufferRef> refs) {
   Step step;
   step.kernel = &kernel;
-  prepare(kernel, call, step.launch);
+  auto launch = std::make_shared<Launch>();
+  prepare(kernel, call, *launch);
+  step.launch = std::move(launch);
   step.refs = std::move(refs);
   keep(step);
   steps_.push_back(std::move(step));
@@ -59,7 +61,7 @@ void Plan::add_step(const Kernel& kernel, const Call& call, std::vector<BufferRe
 
 void Plan::keep(Step& step) {
   if (step.kernel->keep == nullptr) return;
-  auto kept = std::make_shared<Launch>(step.launch);
+  auto kept = std::make_shared<Launch>(*step.launch);
   const int operand = step.kernel->keep(*kept);
   if (operand < 0 || step.refs[operand].buffer < 0 || !buffers_[step.refs[operand].buffer].steady) return;
   step.kept_at = kept_total_;
@@ -69,20 +71,43 @@ void Plan::keep(Step& step) {
 
 void Plan::add_guard(BufferRef flag) {
   Step step;
+  step.launch = std::make_shared<Launch>();
   step.refs = {flag};
   steps_.push_back(std::move(step));
 }
 
-void Plan::finish() {
-  for (int i = 0; i < static_cast<int>(steps_.size()); ++i) {
-    for (int k = 0; k < static_cast<int>(steps_[i].refs.size()); ++k) {
-      if (steps_[i].refs[k].buffer < 0) continue;
-      Buffer& buffer = buffers_[steps_[i].refs[k].buffer];
-      buffer.life.first = std::min(buffer.life.first, i);
-      buffer.life.last = std::max(buffer.life.last, i);
-      if (!buffer.temporary) buffer.uses.emplace_back(i, k);
+void Plan::repeat(int first, const std::vector<int64_t>& starts) {
+  const int end = static_cast<int>(steps_.size());
+  for (const int64_t start : starts) {
+    for (int i = first; i < end; ++i) {
+      steps_[i].loop = first;
+      Step step = steps_[i];
+      for (BufferRef& ref : step.refs) ref.offset += start * ref.step;
+      step.again = loops_ = true;
+      steps_.push_back(std::move(step));
     }
   }
+}
+
+void Plan::find_lives() {
+  for (int i = 0; i < static_cast<int>(steps_.size()); ++i) {
+    for (int k = 0; k < static_cast<int>(steps_[i].refs.size()); ++k) {
+      const Step& step = steps_[i];
+      const BufferRef& ref = step.refs[k];
+      if (ref.buffer < 0) continue;
+      Buffer& buffer = buffers_[ref.buffer];
+      if (!buffer.temporary) buffer.uses.emplace_back(i, k);
+      // What belongs to one round is dead between rounds; what all of them read or fill lives through the loop.
+      if (step.again && ref.step == 0 && buffer.life.first >= step.loop) continue;
+      const int first = step.loop >= 0 && ref.step != 0 ? step.loop : i;
+      buffer.life.first = std::min(buffer.life.first, first);
+      buffer.life.last = std::max(buffer.life.last, i);
+    }
+  }
+}
+
+void Plan::finish() {
+  find_lives();
   std::vector<Lifetime*> temporaries;
   for (Buffer& buffer : buffers_)
     if (buffer.temporary && buffer.life.last >= 0) temporaries.push_back(&buffer.life);
@@ -91,7 +116,7 @@ void Plan::finish() {
   arena_ = std::make_unique<Arena>(layout_bytes_);
   for (Step& step : steps_) {
     resolve(step);
-    if (step.kernel != nullptr) cost_ += step.launch.cost;
+    if (step.kernel != nullptr) cost_ += step.launch->cost;
   }
   parallel_ = std::any_of(steps_.begin(), steps_.end(), is_parallel);
   cut_segments();
@@ -101,6 +126,7 @@ std::unique_ptr<Plan> Plan::clone() const {
   auto copy = std::make_unique<Plan>();
   copy->buffers_ = buffers_;
   copy->steps_ = steps_;
+  copy->loops_ = loops_;
   copy->segments_ = segments_;
   copy->cost_ = cost_;
   copy->parallel_ = parallel_;
@@ -146,8 +172,8 @@ int64_t Plan::scratch_bytes() const { return scratch_ ? scratch_->bytes() : 0; }
 void Plan::allocate_scratch(int threads) {
   if (threads <= scratch_threads_) return;
   for (const Step& step : steps_) {
-    shared_bytes_ = std::max(shared_bytes_, rounded(step.launch.shared_bytes));
-    local_bytes_ = std::max(local_bytes_, rounded(step.launch.local_bytes));
+    shared_bytes_ = std::max(shared_bytes_, rounded(step.launch->shared_bytes));
+    local_bytes_ = std::max(local_bytes_, rounded(step.launch->local_bytes));
     if (step.kept) local_bytes_ = std::max(local_bytes_, rounded(step.kept->local_bytes));
   }
   scratch_ = std::make_unique<Arena>(shared_bytes_ + threads * local_bytes_);
@@ -155,8 +181,8 @@ void Plan::allocate_scratch(int threads) {
 }
 
 Plan::Way Plan::way(const Step& step) const {
-  if (lease_.block == nullptr || step.kept == nullptr) return {step.launch, 0, scratch_->data()};
-  return {*step.kept, lease_.fill ? 0 : 1, lease_.block->data() + step.kept_at};
+  if (lease_.block == nullptr || step.kept == nullptr) return {*step.launch, 0, scratch_->data()};
+  return {*step.kept, lease_.fill && !step.again ? 0 : 1, lease_.block->data() + step.kept_at};
 }
 
 int Plan::run_segment_alone(const Segment& segment) {
@@ -224,7 +250,7 @@ Outcome Plan::run(int64_t count, double seconds, int threads, int64_t version) {
   Outcome outcome{0, 0};
   if (count <= 0) return outcome;
   allocate_scratch(threads);
-  if (version >= 0 && kept_total_ > 0) lease_ = kept_->lease(version, kept_total_);
+  if (version >= 0 && kept_total_ > 0) lease_ = kept_->lease(version, kept_total_, loops_ ? 0 : Kept::kRunsBefore);
   const double deadline = now() + seconds;
   const bool asleep = count == 1 && cost_ < kBriefNs && now() - last_run > kAwakeSeconds;
   if (threads > 1 && parallel_ && !asleep)

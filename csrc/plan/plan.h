@@ -11,18 +11,21 @@
 namespace gemmule {
 
 struct BufferRef {
-  int buffer;      // index into the plan's buffers, or -1 for an absent operand
-  int64_t offset;  // bytes from its start
+  int buffer;        // index into the plan's buffers, or -1 for an absent operand
+  int64_t offset;    // bytes from its start
+  int64_t step = 0;  // bytes from one example to the next where a loop goes through a batch
 };
 
 struct Step {
   const Kernel* kernel = nullptr;  // null for a guard: stop the plan when operand 0, an int32, is not zero
-  Launch launch;
+  std::shared_ptr<const Launch> launch;
   std::vector<BufferRef> refs;
   std::vector<void*> pointers;
   // The same with what phase 0 makes of the weights in memory of its own, and where that lies; null if nothing is kept.
   std::shared_ptr<const Launch> kept;
   int64_t kept_at = 0;
+  int loop = -1;       // the first step of the loop that repeats it
+  bool again = false;  // in a later round
 };
 
 struct Outcome {
@@ -37,6 +40,10 @@ class Plan {
   int add_buffer(int64_t bytes, void* external, bool temporary, bool steady = false);
   void add_step(const Kernel& kernel, const Call& call, std::vector<BufferRef> refs);
   void add_guard(BufferRef flag);
+
+  // The steps from `first` on go through a batch, a few examples at a time: they began at example 0, and are repeated
+  // for those that begin at `starts`. Temporaries of one round serve all of them.
+  void repeat(int first, const std::vector<int64_t>& starts);
 
   // Lays out the arena. No steps or buffers can be added afterwards.
   void finish();
@@ -82,6 +89,7 @@ class Plan {
   };
 
   void keep(Step& step);
+  void find_lives();
   Way way(const Step& step) const;
   void* address(const BufferRef& ref) const;
   void resolve(Step& step);
@@ -96,6 +104,7 @@ class Plan {
   std::vector<Segment> segments_;
   double cost_ = 0;        // of all steps together, in rough nanoseconds on one core
   bool parallel_ = false;  // whether any step is worth a second thread
+  bool loops_ = false;     // whether steps are repeated
   int64_t layout_bytes_ = 0;
   std::unique_ptr<Arena> arena_;
   std::unique_ptr<Arena> scratch_;

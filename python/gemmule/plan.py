@@ -23,6 +23,7 @@ from gemmule.fusion import fuse
 from gemmule.memory import Watch, available_bytes, note_writes
 from gemmule.recording import Operand, RecordedCall, Recording
 from gemmule.scope import current_layer
+from gemmule.slicing import Slices, sliced
 from gemmule.tensor import Tensor, add_read_guard
 
 _local = threading.local()
@@ -56,10 +57,12 @@ class NativePlan:
     Args:
         recording: the step.
         feeds: arrays that `bind` may replace, by name.
-        keeps: whether its runners keep what kernels make of weights, such as packed copies, until the weights change.
+        keeps: whether its runners keep what kernels make of weights, such as packed copies, until the weights change,
+            and may go through the batch, which is the first feed, a few examples at a time.
 
     Attributes:
         kernels: names of the kernels it runs, in order; fewer than were recorded where kernels could be joined.
+        rounds: how often it goes through the calls that are made for a few examples at a time.
     """
 
     def __init__(self, recording: Recording, feeds: Mapping[str, np.ndarray], keeps: bool = False) -> None:
@@ -73,23 +76,36 @@ class NativePlan:
         self._bound = dict(feeds)
         externals = {**{("feed", name): array for name, array in feeds.items()}, **recording.owners}
         self._numbers = {label: self._native.add_external(array, label in steady) for label, array in externals.items()}
-        for label, nbytes in recording.sizes.items():
-            self._numbers[label] = self._native.add_temporary(nbytes)
         calls = fuse(recording.calls)
+        loop = sliced(calls, recording.sizes, len(next(iter(feeds.values())))) if keeps else None
+        for label, nbytes in recording.sizes.items():
+            self._numbers[label] = self._native.add_temporary(loop.bytes_of(label, nbytes) if loop else nbytes)
         self.kernels = [call.name for call in calls]
-        for call in calls:
-            self._add_step(call)
+        self.rounds = 1 + len(loop.starts) if loop else 1
+        self._add_steps(calls, loop)
         self._native.finish()
         fits = 0 < self._native.most_kept_bytes < available_bytes() // 2
         self._watch = Watch(recording.owners[label] for label in steady) if fits else None
 
-    def _add_step(self, call: RecordedCall) -> None:
-        references = [(-1, 0) if o is None else (self._numbers[o.label], o.offset) for o in call.outputs + call.inputs]
+    def _add_steps(self, calls: list[RecordedCall], loop: Slices | None) -> None:
+        first, end = (loop.first, loop.end) if loop else (0, 0)
+        for number, call in enumerate(loop.calls if loop else calls):
+            if loop and first <= number < end:
+                self._add_step(*loop.part(call))
+            else:
+                self._add_step(call, [0] * len(call.outputs + call.inputs))
+            if loop and number == end - 1:
+                self._native.repeat(first, loop.starts)
+
+    def _add_step(self, call: RecordedCall, steps: list[int]) -> None:
+        operands = call.outputs + call.inputs
+        pairs = zip(operands, steps, strict=True)
+        places = [(-1, 0, 0) if o is None else (self._numbers[o.label], o.offset, step) for o, step in pairs]
         if call.name == GUARD:
-            self._native.add_guard(*references[0])
+            self._native.add_guard(*places[0][:2])
         else:
-            forms = [None if o is None else (o.shape, o.dtype) for o in call.outputs + call.inputs]
-            self._native.add_step(call.name, forms, call.attributes, references)
+            forms = [None if o is None else (o.shape, o.dtype) for o in operands]
+            self._native.add_step(call.name, forms, call.attributes, places)
 
     def bind(self, name: str, array: np.ndarray) -> None:
         """Replaces a feed by another array of the same row shape and type."""
