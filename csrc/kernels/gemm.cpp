@@ -23,6 +23,7 @@ constexpr int64_t kAliasing = 2048;       // bytes: rows this far apart, or a mu
 constexpr int64_t kTilesWorthCopy = 5;    // row tiles that use a panel of b
 constexpr int64_t kColumns = 3072;        // packed columns of b: with kDepth, 6 MB, a share of L3
 constexpr int64_t kUnitRows = 4;          // rows of one unit: threads make tiles of what they get
+constexpr int64_t kTilesInL1 = 2;         // row tiles of out that are computed and finished from end to end
 constexpr int64_t kManyUnits = 32;        // enough units for the threads of a large machine
 constexpr int64_t kOwnProduct = 1 << 21;  // multiply-adds below which an entry of a batch is one unit
 constexpr int64_t kTurnedDepth = 64;      // rows of k in one unit of the transposing phase
@@ -87,6 +88,12 @@ Strategy strategy_for(const GemmShape& s) {
   return s.batch > 1 && s.M * s.N * s.K <= kOwnProduct ? Strategy::packed_own : Strategy::packed;
 }
 
+// Whether panels of an unpacked b are copied, because their rows would meet in few sets of L1.
+template <class T>
+bool copies_panels(const GemmPlan& p) {
+  return !p.transpose_a && p.N * sizeof(T) % kAliasing == 0 && p.M > kTilesWorthCopy * kTileRows;
+}
+
 template <class T>
 void lay_grid(GemmPlan& p) {
   p.row_blocks = p.column_blocks = 1;
@@ -105,9 +112,10 @@ void lay_grid(GemmPlan& p) {
       break;
     case Strategy::in_place:
       // A transposed a goes by whole rows of out: the gradient of a weight, whose update is cut the same way.
-      if (!p.transpose_a) p.column_blocks = ceil_div(p.N, kTileColumns<T>);
+      // Many rows write row after row, too: b is small then, and neither a nor out is gone through several times.
+      if (!p.transpose_a && (p.M <= kFewRows || copies_panels<T>(p))) p.column_blocks = ceil_div(p.N, kTileColumns<T>);
       p.row_blocks = ceil_div(p.M, kUnitRows);
-      if (!p.transpose_a && p.column_blocks > 0)
+      if (p.column_blocks > 1)
         p.row_blocks = max(ceil_div(p.M, kFewRows), min(p.row_blocks, ceil_div(kManyUnits, p.column_blocks)));
       break;
     case Strategy::packed:
@@ -187,10 +195,13 @@ void run_cells(const GemmPlan& p, const GemmOperands<T>& m, int64_t r0, int64_t 
     if (p.column_blocks > 1) j1 = min(p.N, j0 + kTileColumns<T>);
     // Products that are one block wide write row after row.
     const RowTiles tiles{i0, i1};
-    const int64_t steps = p.transpose_a ? tiles.count : 1;
-    for (int64_t s = 0; s < steps; ++s)
-      multiply_in_place(p, m, tiles.at(tiles.count * s / steps), tiles.at(tiles.count * (s + 1) / steps), j0, j1,
-                        scratch);
+    const int64_t steps = p.column_blocks > 1 ? 1 : ceil_div(tiles.count, p.transpose_a ? 1 : kTilesInL1);
+    for (int64_t s = 0; s < steps; ++s) {
+      const int64_t begin = tiles.at(tiles.count * s / steps), end = tiles.at(tiles.count * (s + 1) / steps);
+      multiply_in_place(p, m, begin, end, j0, j1, scratch);
+      epilogue.finish(m.out, p.N, begin, end, j0, j1);
+    }
+    return;
   } else if (p.strategy == Strategy::columns) {
     if constexpr (!kOneWay<T>) {
       epilogue.bias = m.bias;
@@ -240,7 +251,7 @@ GemmPlan gemm_plan(const GemmShape& shape) {
   p.depth_blocks = max(1, ceil_div(s.K, p.depth));
   lay_grid<T>(p);
   p.kept_b = p.strategy == Strategy::in_place && s.transpose_b;
-  p.copy_b = !p.kept_b && !s.transpose_a && s.N * sizeof(T) % kAliasing == 0 && s.M > kTilesWorthCopy * kTileRows;
+  p.copy_b = !p.kept_b && copies_panels<T>(p);
   return p;
 }
 
@@ -248,7 +259,7 @@ template <class T>
 bool gemm_keep_b(GemmPlan& p) {
   if (p.kept_b) return true;
   const bool panels = p.strategy == Strategy::packed || (p.strategy == Strategy::in_place && !p.transpose_a);
-  p.kept_b = panels && p.batch == 1 && p.K * p.N > kSmallB;
+  p.kept_b = panels && p.batch == 1 && (p.K * p.N > kSmallB || p.M > kFewRows);
   if (p.kept_b) p.copy_b = 0;
   return p.kept_b != 0;
 }

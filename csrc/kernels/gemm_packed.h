@@ -13,7 +13,7 @@
 namespace gemmule::GEMMULE_ISA {
 
 constexpr int64_t kAhead = 64;             // rows of an unpacked b to prefetch: an L3 latency of tile steps
-constexpr int64_t kOutInL2 = 1024 * 1024;  // bytes of out up to which its sums need no fetching
+constexpr int64_t kOutInL2 = 1024 * 1024;  // bytes of out up to which nothing of it needs fetching
 constexpr int64_t kAheadPacked = 16;       // rows of a packed panel
 
 // Bytes of packed a at a time, about half of L2: processors with AVX-512 have a megabyte or more.
@@ -33,6 +33,20 @@ template <class T>
 GEMMULE_INLINE void set_addend(TileJob<T>& job, bool continued, const T* bias) {
   job.addend = continued ? job.c : bias;
   job.addend_stride = continued ? job.c_stride : 0;
+}
+
+template <class T>
+bool is_far(const GemmPlan& p) {
+  return p.M * p.N * static_cast<int64_t>(sizeof(T)) > kOutInL2;
+}
+
+// What a tile will be added to, and stored over, is on its way while the tile computes: no pattern tells the hardware.
+template <class T>
+GEMMULE_INLINE void prefetch_tile(const T* c, int64_t stride, int64_t rows) {
+  for (int64_t i = 0; i < rows; ++i) {
+    __builtin_prefetch(c + i * stride, 1);
+    __builtin_prefetch(c + i * stride + kTileColumns<T> - 1, 1);
+  }
 }
 
 // --- turned --------------------------------------------------------------------------------------------------------
@@ -131,15 +145,6 @@ void pack_panels(const GemmPlan& p, const T* b, const PackedBlock& block, int64_
   }
 }
 
-// Sums of an earlier block of K, in an out that L2 does not hold: on their way while the tile computes.
-template <class T>
-GEMMULE_INLINE void prefetch_tile(const T* c, int64_t stride, int64_t rows) {
-  for (int64_t i = 0; i < rows; ++i) {
-    __builtin_prefetch(c + i * stride);
-    __builtin_prefetch(c + i * stride + kTileColumns<T> - 1);
-  }
-}
-
 // Rows of out against panels [c0, c1) of a packed block of b.
 template <class T>
 void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlock& block, const RowTiles& tiles,
@@ -147,7 +152,8 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
   constexpr int C = kTileColumns<T>;
   const int64_t depth = block.k1 - block.k0;
   const bool whole = p.depth_blocks == 1;
-  const bool far = block.k0 > 0 && p.M * p.N * static_cast<int64_t>(sizeof(T)) > kOutInL2;
+  const bool far = is_far<T>(p);
+  const T* const residual = far && block.k1 == p.K ? m.residual : nullptr;
   Epilogue<T> epilogue = epilogue_of(p, m);
   if (whole) epilogue.bias = nullptr;  // the tiles add it
   TileJob<T> job;
@@ -173,6 +179,7 @@ void multiply_tiles(const GemmPlan& p, const GemmOperands<T>& m, const PackedBlo
         job.lanes = columns_of<T>(width, j1 - j);
         set_addend(job, block.k0 > 0, whole && m.bias ? m.bias + j : nullptr);
         if (far) prefetch_tile(job.c, p.N, rows);
+        if (residual) prefetch_tile(residual + i * p.N + j, p.N, rows);
         run_tile(job, Reading::by_depth, rows, width);
       }
       if (block.k1 == p.K) epilogue.finish(m.out, p.N, i, i + rows, j0, j1);
