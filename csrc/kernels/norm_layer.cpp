@@ -107,7 +107,10 @@ struct LayerNormForward {
       }
       for (int64_t i = rows.begin; i < rows.end; ++i) {
         const int64_t at = i * args.C;
-        map(y + at, x + at, splat(mean[i]), splat(inv_std[i]), gamma, beta, args.C, past);
+        if (past)
+          map<true>(y + at, x + at, splat(mean[i]), splat(inv_std[i]), gamma, beta, args.C);
+        else
+          map<false>(y + at, x + at, splat(mean[i]), splat(inv_std[i]), gamma, beta, args.C);
       }
     }
     settle(past);
@@ -129,13 +132,17 @@ struct LayerNormForward {
     *mean = first[0] + average;
   }
 
+  template <bool kPast>
   static GEMMULE_INLINE void map(T* y, const T* x, Vec<T> center, Vec<T> inverse, const T* gamma, const T* beta,
-                                 int64_t C, bool past) {
+                                 int64_t C) {
     int64_t j = 0;
-    for_each_vector<T>(Range{0, C}, [=, &j](auto get, auto) __attribute__((always_inline)) {
+    for_each_vector<T>(Range{0, C}, [=, &j](auto get, auto put) __attribute__((always_inline)) {
       const Vec<T> z = (get(x) - center) * inverse, scaled = gamma ? z * get(gamma) : z;
       const Vec<T> result = beta ? scaled + get(beta) : scaled;
-      store_result(y + j, result, C - j, past);
+      if constexpr (kPast)
+        store_past(y + j, result);
+      else
+        put(y, result);
       j += kLanes<T>;
     });
   }
@@ -183,15 +190,16 @@ struct LayerNormBackward {
       const int64_t end = min(args.rows, (chunk + 1) * args.chunk);
       for (int64_t i = chunk * args.chunk; i < end; ++i) {
         const int64_t at = i * C;
-        backward(dx ? dx + at : nullptr, sums, dy + at, x + at, mean[i], inv_std[i], gamma, C, past);
+        (past ? backward<true> : backward<false>)(dx ? dx + at : nullptr, sums, dy + at, x + at, mean[i], inv_std[i],
+                                                  gamma, C);
       }
     }
     settle(past);
   }
 
  private:
-  static void backward(T* dx, T* sums, const T* dy, const T* x, T mean, T inv_std, const T* gamma, int64_t C,
-                       bool past) {
+  template <bool kPast>
+  static void backward(T* dx, T* sums, const T* dy, const T* x, T mean, T inv_std, const T* gamma, int64_t C) {
     const T share = T(1) / static_cast<T>(C);
     const Vec<T> center = splat(mean), inverse = splat(inv_std);
     Vec<T> tilt = zero<T>(), lift = zero<T>();
@@ -208,7 +216,10 @@ struct LayerNormBackward {
       const Vec<T> d = get(dy), distance = get(x) - center;
       if (dx) {
         const Vec<T> result = fma(gamma ? d * get(gamma) : d, inverse, -fma(distance, tilt, lift));
-        store_result(dx + j, result, C - j, past);
+        if constexpr (kPast)
+          store_past(dx + j, result);
+        else
+          put(dx, result);
       }
       j += kLanes<T>;
       if (!sums) return;

@@ -21,12 +21,21 @@ GEMMULE_INLINE void store_result(T* p, Vec<T> v, int64_t n, [[maybe_unused]] boo
 #if defined(__AVX2__)
   asm("" : "+r"(past));  // or the compiler makes two of every loop, which costs room and gains no time
 #endif
-#if defined(__AVX512F__)
-  if (past) return _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
-#elif defined(__AVX2__)
-  if (past) return _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
-#endif
+  if constexpr (kVectorBytes >= 32)
+    if (past) return store_past(p, v);
   store_partial(p, v, n);
+}
+
+// A whole vector.
+template <class T>
+GEMMULE_INLINE void store_past(T* p, Vec<T> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
+#else
+  store(p, v);
+#endif
 }
 
 // To be called by whoever has stored past the caches, before others may read it: no barrier waits for such stores.
