@@ -7,6 +7,8 @@ import os
 import re
 import stat
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -363,3 +365,34 @@ def test_new_file_has_ordinary_permissions(tmp_path):
     save_file({}, tmp_path / "a")
     (tmp_path / "b").write_bytes(b"")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes and pipes of POSIX")
+def test_what_killed_saves_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "a"
+    code = (
+        "import os, sys\nfrom gemmule.utils.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as file:\n    os.kill(os.getpid(), 9)"
+    )
+    for name in ("a", "ab"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    leftover, other = sorted(os.listdir(tmp_path))
+    assert leftover.startswith(".a.")
+    assert other.startswith(".ab.")
+    alive = re.sub(r"-\d+\.", f"-{os.getpid()}.", leftover)
+    elsewhere = re.sub(r"\w+-", "00000000-", leftover)  # another machine's, whose processes are not ours to judge
+    for name in (alive, elsewhere, ".a.tmp"):
+        (tmp_path / name).touch()
+    save_file({}, path)
+    assert sorted(os.listdir(tmp_path)) == sorted([alive, elsewhere, other, ".a.tmp", "a"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes and pipes of POSIX")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(FileExistsError, match=r"is a device, a pipe or a socket, which is not replaced.*pipe'\."):
+            save_file({}, tmp_path / name)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]

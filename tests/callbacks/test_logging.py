@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -220,3 +223,49 @@ def test_tensorboard_refuses() -> None:
     message = "TensorBoard: histogram_freq must be an integer from 0 on. Received: histogram_freq=-1."
     with pytest.raises(ValueError, match=exactly(message)):
         TensorBoard(histogram_freq=-1)
+
+
+# ---- A full disk -----------------------------------------------------------------------------------------------------
+
+FULL = """
+import resource, sys, warnings
+import numpy as np
+import gemmule as gm
+
+class Room(gm.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        room = {2: int(sys.argv[2]), 4: resource.RLIM_INFINITY}.get(epoch)
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+
+model = gm.Sequential([gm.Input((3,)), gm.layers.Dense(64), gm.layers.Dense(1)])
+model.compile("sgd", "mse")
+callback = {"csv": gm.callbacks.CSVLogger, "board": gm.callbacks.TensorBoard}[sys.argv[1]]
+path = sys.argv[3]
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    data = np.ones((8, 3)), np.ones((8, 1))
+    history = model.fit(*data, epochs=6, verbose=0, callbacks=[Room(), callback(path)])
+print(len(history.epoch), *[str(one.message) for one in seen], sep="\\n")
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
+try:
+    model.save(path + ".gemmule")
+except OSError as error:
+    print(error.errno == 27, error.filename == path + ".gemmule")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+@pytest.mark.parametrize(("kind", "room"), [("csv", 70), ("board", 300)])
+def test_a_full_disk_costs_lines_but_not_the_training(tmp_path, kind, room) -> None:
+    path = tmp_path / "log"
+    code = [sys.executable, "-c", FULL, kind, str(room), str(path)]
+    found = subprocess.run(code, capture_output=True, text=True, check=True).stdout.splitlines()
+    name, place = {"csv": ("CSVLogger", path), "board": ("TensorBoard", path / "train")}[kind]
+    assert found[0] == "6"
+    assert found[1].startswith(f"{name} could not write {str(place)!r}: File too large. Training goes on; ")
+    assert found[2:] == ["True True"]
+    assert sorted(os.listdir(tmp_path)) == ["log"]
+    if kind == "csv":
+        assert [line[0] for line in rows(path)] == ["epoch", "0", "1", "4", "5"]
+        assert {len(line) for line in rows(path)} == {3}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -251,7 +253,7 @@ def test_the_same_fit_goes_on_after_crashes(tmp_path, kind, save_freq):
         except test_resume.InterruptedForTestError:
             assert os.listdir(tmp_path / "backup") == ["latest.gemmule"]
     assert done == test_resume.uninterrupted(kind)
-    assert os.listdir(tmp_path / "backup") == []
+    assert not (tmp_path / "backup").exists()
 
 
 def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
@@ -305,6 +307,19 @@ def test_a_backup_of_something_else_is_refused(tmp_path):
         train(model, BackupAndRestore(tmp_path))
     with pytest.raises(ValueError, match="batch_size was 8 and is 4"):
         make().fit(X, Y, batch_size=4, callbacks=[BackupAndRestore(tmp_path)], verbose=0)
+
+
+def test_what_a_killed_run_left_does_not_keep_the_folder(tmp_path):
+    code = "from pathlib import Path; from gemmule.utils.files import atomic_write; import os, sys\n"
+    code += "with atomic_write(sys.argv[1]): os.kill(os.getpid(), 9)"
+    for name in ("backup", "kept"):
+        (tmp_path / name).mkdir()
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name / "latest.gemmule")], check=False)
+        assert len(os.listdir(tmp_path / name)) == 1
+    (tmp_path / "kept" / "notes").touch()
+    train(make(), BackupAndRestore(tmp_path / "backup"), BackupAndRestore(tmp_path / "kept"))
+    assert os.listdir(tmp_path) == ["kept"]
+    assert os.listdir(tmp_path / "kept") == ["notes"]
 
 
 def test_no_warning_without_a_reason(tmp_path):

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from gemmule.callbacks.callback import Logs
-from gemmule.callbacks.writing import Writer
+from gemmule.callbacks.writing import Writer, make_folder
 from gemmule.errors import GemmuleWarning, received
+from gemmule.utils.files import remove_leftovers
 
 
 class BackupAndRestore(Writer):
@@ -22,8 +23,8 @@ class BackupAndRestore(Writer):
         backup_dir: a folder for this training alone. It is made if it does not exist.
         save_freq: `"epoch"`, or after how many batches to write.
         double_checkpoint: whether to keep the last but one state too, in case that the last one is damaged.
-        delete_checkpoint: whether to delete what was written when training ends. Otherwise `fit` with more epochs
-            continues.
+        delete_checkpoint: whether to delete what was written, and the folder unless it has other files, when training
+            ends. Otherwise `fit` with more epochs continues.
 
     Raises:
         ValueError: for arguments that make no sense; when training begins, if what was written is damaged or belongs to
@@ -50,7 +51,7 @@ class BackupAndRestore(Writer):
         return os.path.join(self.backup_dir, f"{name}.gemmule")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
-        self._make_folder(self.backup_dir)
+        make_folder(self, self.backup_dir)
         self._batches_seen = 0
         files = [path for path in map(self._file, ("latest", "previous")) if os.path.exists(path)]
         for number, path in enumerate(files):
@@ -86,6 +87,11 @@ class BackupAndRestore(Writer):
         self._write(latest, write)
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: D102
-        for name in ("latest", "previous", "next") if self.delete_checkpoint else ():
+        if not self.delete_checkpoint:
+            return
+        for path in map(self._file, ("latest", "previous", "next")):
+            remove_leftovers(path)
             with suppress(OSError):
-                os.unlink(self._file(name))
+                os.unlink(path)
+        with suppress(OSError):  # somebody keeps other things there
+            os.rmdir(self.backup_dir)

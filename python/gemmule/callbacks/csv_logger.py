@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from gemmule.callbacks.callback import Callback, Logs
+from gemmule.callbacks.writing import warn_unwritten
 from gemmule.errors import received
 
 
@@ -19,7 +21,8 @@ class CSVLogger(Callback):
 
     Columns are `epoch`, counted from 0, and the values of the first epoch in the order of the alphabet; without
     validation in the first epoch there are empty (`NA`) columns for it, as in Keras. A run that is taken up again,
-    `fit(resume=True)`, goes on behind the lines that the file had when it was saved.
+    `fit(resume=True)`, goes on behind the lines that the file had when it was saved. A full disk costs lines and a
+    warning, not the training.
 
     Args:
         filename: the file.
@@ -42,6 +45,7 @@ class CSVLogger(Callback):
         self._file: TextIO | None = None
         self._keys: list[str] | None = None
         self._begin: int | None = 0  # bytes of the file that are kept; `None` for all
+        self._warned = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         self._close()
@@ -51,7 +55,7 @@ class CSVLogger(Callback):
                 f"CSVLogger: the folder {str(path.parent)!r} does not exist. Create it before training, for example "
                 "with os.makedirs."
             )
-        self._keys, self._begin = None, None if self.append else 0
+        self._keys, self._begin, self._warned = None, None if self.append else 0, False
 
     def _open(self) -> TextIO:
         """Opens the file at the place where lines are to be written, when the first one is."""
@@ -59,7 +63,7 @@ class CSVLogger(Callback):
         file = open(path, "a+", newline="", encoding="utf-8")  # noqa: SIM115 - closed when training ends
         if self._begin is not None:
             file.truncate(min(self._begin, path.stat().st_size))
-        self._keys = self._header(path)
+        self._begin, self._keys = path.stat().st_size, self._header(path)
         return file
 
     def _header(self, path: Path) -> list[str] | None:
@@ -70,30 +74,40 @@ class CSVLogger(Callback):
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         path = Path(self.filename)
-        kept = path.exists() and (self.append or self._file is not None)
-        return {"bytes": path.stat().st_size if kept else 0}
+        size = path.stat().st_size if path.exists() else 0
+        return {"bytes": size if self._begin is None else min(self._begin, size)}
 
     def set_state(self, state: dict[str, Any]) -> None:  # noqa: D102
         self._begin = int(state["bytes"])  # what lies behind them will come again
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
-        self._file = self._file or self._open()
-        logs = logs or {}
-        writer = csv.writer(self._file, delimiter=self.sep, lineterminator="\n")
+        try:
+            self._file = self._file or self._open()
+            self._write(self._file, epoch, logs or {})
+            self._begin = os.fstat(self._file.fileno()).st_size
+        except OSError as error:  # the next line, if there is room again, will be written behind the last whole one
+            self._close()
+            if not self._warned:
+                warn_unwritten(self, self.filename, error, "lines of some epochs are missing")
+            self._warned = True
+
+    def _write(self, file: TextIO, epoch: int, logs: Logs) -> None:
+        writer = csv.writer(file, delimiter=self.sep, lineterminator="\n")
         if self._keys is None:
             self._keys = sorted(logs)
             if not any(name.startswith("val_") for name in logs):
                 self._keys += [f"val_{name}" for name in self._keys]
             writer.writerow(["epoch", *self._keys])
         writer.writerow([epoch, *(_text(logs.get(name, "NA")) for name in self._keys)])
-        self._file.flush()
+        file.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: D102
         self._close()
 
     def _close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what is left to write is what could not be written
+                self._file.close()
             self._file = None
 
 

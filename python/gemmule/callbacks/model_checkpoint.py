@@ -8,7 +8,7 @@ from typing import Any
 
 from gemmule.callbacks.callback import Logs
 from gemmule.callbacks.monitor import Monitor
-from gemmule.callbacks.writing import Writer
+from gemmule.callbacks.writing import Writer, make_folder
 from gemmule.errors import did_you_mean, received
 
 
@@ -79,7 +79,7 @@ class ModelCheckpoint(Monitor, Writer):
         if not self.save_weights_only:
             self._check_savable()
         start = next(iter(string.Formatter().parse(self.filepath)))[0]  # up to the first brace
-        self._make_folder(os.path.dirname(start))
+        make_folder(self, os.path.dirname(start))
 
     def _check_savable(self) -> None:
         """Refuses, before anything is trained, a model that cannot be saved."""

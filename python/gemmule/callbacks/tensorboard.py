@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from gemmule.callbacks import event_file
 from gemmule.callbacks.callback import Logs, Periodic
 from gemmule.callbacks.event_file import EventFile
+from gemmule.callbacks.writing import make_folder, warn_unwritten
 from gemmule.errors import not_yet, received
 
 
@@ -18,7 +21,8 @@ class TensorBoard(Periodic):
     """Writes event files that TensorBoard shows; neither TensorFlow nor TensorBoard is needed to write them.
 
     Training values go to the run `train`, those of validation to the run `validation`: `epoch_loss` and so on by
-    epoch, `batch_loss` and so on by batch, `evaluation_loss_vs_iterations` by the number of optimizer steps.
+    epoch, `batch_loss` and so on by batch, `evaluation_loss_vs_iterations` by the number of optimizer steps. On a full
+    disk the logs end with a warning, and training goes on.
 
     Args:
         log_dir: folder of the runs; take another one for each training.
@@ -71,6 +75,7 @@ class TensorBoard(Periodic):
         if update_freq != "epoch":
             self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]  # heard only when it is wanted
         self._files: dict[str, EventFile] = {}
+        self._ended = False
         self._started: tuple[float, int] = (0.0, 0)
 
     def _file(self, run: str) -> EventFile:
@@ -81,8 +86,26 @@ class TensorBoard(Periodic):
     def _write(self, run: str, step: int, values: dict[str, Any]) -> None:
         numbers = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}  # no matrices
         if numbers:
-            self._file(run).add(step, [event_file.scalar(name, value) for name, value in numbers.items()])
-            self._file(run).flush()
+            scalars = [event_file.scalar(name, value) for name, value in numbers.items()]
+            self._write_to(run, lambda file: file.add(step, scalars))
+
+    def _write_to(self, run: str, write: Callable[[EventFile], None]) -> None:
+        if self._ended:
+            return
+        try:
+            file = self._file(run)
+            write(file)
+            file.flush()
+        except OSError as error:  # readers stop at half a record, so nothing may follow
+            self._ended = True
+            self._close()
+            warn_unwritten(self, os.path.join(self.log_dir, run), error, "logs end here")
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            with suppress(OSError):
+                file.close()
+        self._files = {}
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {"batches": self.batches}
@@ -92,10 +115,11 @@ class TensorBoard(Periodic):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         super().on_train_begin(logs)
-        if self.write_graph:
-            nodes = _graph_of(self.model)
-            if nodes:
-                self._file("train").add_graph(event_file.graph(nodes))
+        make_folder(self, self.log_dir)
+        self._ended = False
+        nodes = _graph_of(self.model) if self.write_graph else []
+        if nodes:
+            self._write_to("train", lambda file: file.add_graph(event_file.graph(nodes)))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
         self._started = time.perf_counter(), self._steps()
@@ -126,17 +150,14 @@ class TensorBoard(Periodic):
 
     def _write_histograms(self, epoch: int) -> None:
         values = [event_file.histogram(f"{v.path}/histogram", v.numpy()) for v in self.model.weights]
-        self._file("train").add(epoch, values)
-        self._file("train").flush()
+        self._write_to("train", lambda file: file.add(epoch, values))
 
     def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: D102
         values = {f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()}
         self._write("validation", self._steps(), values)
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: D102
-        for file in self._files.values():
-            file.close()
-        self._files = {}
+        self._close()
 
 
 def _count(name: str, value: Any, least: int) -> int:

@@ -44,26 +44,45 @@ class Writer(Callback):
         """Writes after a batch, or at the end of an epoch. To be overridden."""
         raise NotImplementedError
 
-    def _make_folder(self, folder: str) -> None:
-        """Creates a folder before training begins."""
-        try:
-            os.makedirs(folder or ".", exist_ok=True)
-        except OSError as error:
-            raise type(error)(
-                f"{type(self).__name__}: the folder {folder!r} does not exist and cannot be made: {error.strerror}. "
-                "Give a path that can be written to."
-            ) from None
-
     def _write(self, path: str, write: Callable[[], Any]) -> bool:
         """Writes a file; a full disk or the like costs the file, but not the training."""
         try:
             write()
         except OSError as error:
             kept = "the old file is as it was" if os.path.exists(path) else "there is no file"
-            warnings.warn(
-                f"{type(self).__name__} could not write {path!r}: {error.strerror or error}. Training goes on; {kept}.",
-                GemmuleWarning,
-                stacklevel=2,
-            )
+            warn_unwritten(self, path, error, kept)
             return False
         return True
+
+
+def warn_unwritten(callback: Callback, path: str, error: OSError, result: str) -> None:
+    """Says that a file could not be written, and that training goes on.
+
+    Args:
+        callback: whose file it is.
+        path: the file.
+        error: the reason.
+        result: what is there now.
+    """
+    reason = error.strerror or error
+    text = f"{type(callback).__name__} could not write {path!r}: {reason}. Training goes on; {result}."
+    warnings.warn(text, GemmuleWarning, stacklevel=3)
+
+
+def make_folder(callback: Callback, folder: str) -> None:
+    """Creates a folder before training begins.
+
+    Args:
+        callback: who wants it.
+        folder: its path.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    try:
+        os.makedirs(folder or ".", exist_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"{type(callback).__name__}: the folder {folder!r} does not exist and cannot be made: {error.strerror}. "
+            "Give a path that can be written to."
+        ) from None
