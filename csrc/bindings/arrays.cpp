@@ -30,6 +30,8 @@ Attributes::Value attribute_value(const py::handle& value) {
   if (py::isinstance<py::int_>(value)) return value.cast<int64_t>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
+  if (PyIndex_Check(value.ptr())) return value.cast<int64_t>();  // NumPy's integers, and below its floats
+  if (!py::isinstance<py::sequence>(value)) return value.cast<double>();
   std::vector<int64_t> tuple;
   for (const py::handle entry : value.cast<py::sequence>()) tuple.push_back(entry.cast<int64_t>());
   return tuple;
