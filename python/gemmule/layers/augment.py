@@ -214,7 +214,7 @@ class RandomContrast(RandomImageLayer):
     ) -> None:
         super().__init__(seed, **kwargs)
         low, high = self._limits("factor", factor, 0, 1)
-        self._contrast = 1 - abs(low), 1 + high
+        self._contrast = float(1 - abs(low)), float(1 + high)
         if len(value_range) != 2 or not value_range[0] < value_range[1]:
             raise ValueError(
                 f"{self._where()}: value_range must be two numbers, the smaller one first."
