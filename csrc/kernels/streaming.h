@@ -15,17 +15,6 @@ GEMMULE_INLINE bool goes_past(const T* p, int64_t elements, int64_t pitch) {
   return pitch % kLanes<T> == 0 && reinterpret_cast<uintptr_t>(p) % kVectorBytes == 0;
 }
 
-// The first n lanes; past the caches, where that is said, all of them.
-template <class T>
-GEMMULE_INLINE void store_result(T* p, Vec<T> v, int64_t n, [[maybe_unused]] bool past) {
-#if defined(__AVX2__)
-  asm("" : "+r"(past));  // or the compiler makes two of every loop, which costs room and gains no time
-#endif
-  if constexpr (kVectorBytes >= 32)
-    if (past) return store_past(p, v);
-  store_partial(p, v, n);
-}
-
 // A whole vector.
 template <class T>
 GEMMULE_INLINE void store_past(T* p, Vec<T> v) {
@@ -36,6 +25,17 @@ GEMMULE_INLINE void store_past(T* p, Vec<T> v) {
 #else
   store(p, v);
 #endif
+}
+
+// The first n lanes; past the caches, where that is said, all of them.
+template <class T>
+GEMMULE_INLINE void store_result(T* p, Vec<T> v, int64_t n, [[maybe_unused]] bool past) {
+#if defined(__AVX2__)
+  asm("" : "+r"(past));  // or the compiler makes two of every loop, which costs room and gains no time
+#endif
+  if constexpr (kVectorBytes >= 32)
+    if (past) return store_past(p, v);
+  store_partial(p, v, n);
 }
 
 // To be called by whoever has stored past the caches, before others may read it: no barrier waits for such stores.
