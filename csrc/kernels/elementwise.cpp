@@ -8,6 +8,7 @@
 #include "broadcast.h"
 #include "elementwise_types.h"
 #include "families.h"
+#include "reshaping.h"
 
 namespace gemmule::GEMMULE_ISA {
 
@@ -99,8 +100,8 @@ struct BroadcastArgs {
 
   static BroadcastArgs of(const Call& call, int inputs, SpanFunction span) {
     BroadcastArgs args{plan_broadcast(call, inputs), span, static_cast<int8_t>(inputs), {}, 0, 0};
-    for (int i = 0; i < inputs; ++i) args.bytes[i] = static_cast<int8_t>(bytes_of(call.dtype(1 + i)));
-    args.out_bytes = static_cast<int8_t>(bytes_of(call.dtype(0)));
+    for (int i = 0; i < inputs; ++i) args.bytes[i] = static_cast<int8_t>(element_bytes(call.dtype(1 + i)));
+    args.out_bytes = static_cast<int8_t>(element_bytes(call.dtype(0)));
     return args;
   }
 

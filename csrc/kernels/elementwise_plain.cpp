@@ -3,6 +3,7 @@
 #include "elementwise.h"
 #include "elementwise_types.h"
 #include "families.h"
+#include "reshaping.h"
 #include "simd_math.h"
 #include "vectors.h"
 
@@ -216,7 +217,7 @@ struct Fill {
 
   static Args prepare(const Call& call) { return {call.size(0), call.number("value"), call.dtype(0)}; }
   static int64_t units(const Args& args) { return ceil_div(args.size, kElementChunk); }
-  static double cost(const Args& args) { return stream_ns(static_cast<double>(args.size) * bytes_of(args.dtype)); }
+  static double cost(const Args& args) { return stream_ns(static_cast<double>(args.size * element_bytes(args.dtype))); }
 
   static void run(void* out, const Args& args, const Units& u) {
     const Range range = covered(u, kElementChunk, args.size);

@@ -49,9 +49,4 @@ GEMMULE_INLINE typename Wrapping<T>::type wrapping(T x) {
   return static_cast<typename Wrapping<T>::type>(x);
 }
 
-constexpr int bytes_of(DType dtype) {
-  if (dtype == DType::uint8 || dtype == DType::bool_) return 1;
-  return dtype == DType::float32 || dtype == DType::int32 || dtype == DType::uint32 ? 4 : 8;
-}
-
 }  // namespace gemmule::GEMMULE_ISA
