@@ -102,12 +102,20 @@ class CustomObjectScope:
     Args:
         custom_objects: classes and functions by name.
 
+    Raises:
+        TypeError: for anything but a dict.
+
     Example:
         >>> with gm.saving.CustomObjectScope({"Twice": Twice}):
         ...     model = gm.models.load_model("model.gemmule")
     """
 
     def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
+        if not isinstance(custom_objects, (Mapping, type(None))):
+            raise TypeError(
+                "custom_objects must be a dict of classes and functions by name, such as {'Twice': Twice}."
+                f"{received(custom_objects=custom_objects)}"
+            )
         self.custom_objects = dict(custom_objects or {})
 
     def __enter__(self) -> CustomObjectScope:

@@ -106,7 +106,7 @@ def test_arguments(tmp_path):
         ModelCheckpoint("x", mode="best")
     with pytest.raises(ValueError, match="filepath is no format text"):
         ModelCheckpoint("{epoch")
-    with pytest.raises(ValueError, match="filepath must name a file"):
+    with pytest.raises(ValueError, match="ModelCheckpoint: filepath must name a file"):
         ModelCheckpoint("")
     with pytest.raises(IsADirectoryError, match="filepath is a folder"):
         train(make(), ModelCheckpoint(tmp_path))
@@ -114,7 +114,7 @@ def test_arguments(tmp_path):
     for callback in (ModelCheckpoint(tmp_path / "file" / "x"), BackupAndRestore(tmp_path / "file")):
         with pytest.raises(OSError, match=r"the folder .* cannot be made"):
             train(make(), callback)
-    with pytest.raises(ValueError, match="backup_dir must name a folder"):
+    with pytest.raises(ValueError, match="backup_dir must name a file or folder"):
         BackupAndRestore("")
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from gemmule.callbacks.callback import Logs
 from gemmule.callbacks.writing import Writer, make_folder
-from gemmule.errors import GemmuleWarning, received
+from gemmule.errors import GemmuleWarning
 from gemmule.utils.files import remove_leftovers
+from gemmule.utils.paths import path_of
 
 
 class BackupAndRestore(Writer):
@@ -42,9 +43,7 @@ class BackupAndRestore(Writer):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__(save_freq)
-        if not os.fspath(backup_dir):
-            raise ValueError(f"BackupAndRestore: backup_dir must name a folder.{received(backup_dir=backup_dir)}")
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = path_of(backup_dir, "BackupAndRestore: backup_dir")
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
 
     def _file(self, name: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from gemmule.callbacks.callback import Callback, Logs
 from gemmule.callbacks.writing import warn_unwritten
 from gemmule.errors import received
+from gemmule.utils.paths import path_of
 
 
 class CSVLogger(Callback):
@@ -30,6 +31,7 @@ class CSVLogger(Callback):
         append: whether to go on with a file that exists, which keeps its header, instead of starting it anew.
 
     Raises:
+        TypeError: for what is no path.
         ValueError: for a separator that is not one character.
         FileNotFoundError: when training begins, if the folder does not exist.
 
@@ -41,7 +43,8 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"CSVLogger: separator must be one character.{received(separator=separator)}")
-        self.filename, self.sep, self.append = os.fspath(filename), separator, bool(append)
+        self.filename = path_of(filename, "CSVLogger: filename")
+        self.sep, self.append = separator, bool(append)
         self._file: TextIO | None = None
         self._keys: list[str] | None = None
         self._begin: int | None = 0  # bytes of the file that are kept; `None` for all

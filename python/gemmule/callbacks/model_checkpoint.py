@@ -10,6 +10,7 @@ from gemmule.callbacks.callback import Logs
 from gemmule.callbacks.monitor import Monitor
 from gemmule.callbacks.writing import Writer, make_folder
 from gemmule.errors import did_you_mean, received
+from gemmule.utils.paths import path_of
 
 
 class ModelCheckpoint(Monitor, Writer):
@@ -57,21 +58,19 @@ class ModelCheckpoint(Monitor, Writer):
     ) -> None:
         Monitor.__init__(self, monitor, mode, 0.0)
         Writer.__init__(self, save_freq)
-        self.filepath = os.fspath(filepath)
+        self.filepath = path_of(filepath, "ModelCheckpoint: filepath")
         self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
         self.initial_value_threshold = initial_value_threshold
         self.forget()
         self.best = initial_value_threshold
         self._epoch = 0
         try:
-            parts = list(string.Formatter().parse(self.filepath))
+            list(string.Formatter().parse(self.filepath))
         except ValueError as error:
             raise ValueError(
                 f"ModelCheckpoint: filepath is no format text: {error}.{received(filepath=filepath)} Double braces "
                 "that belong to the name."
             ) from None
-        if not parts:
-            raise ValueError(f"ModelCheckpoint: filepath must name a file.{received(filepath=filepath)}")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         if os.path.isdir(self.filepath):

@@ -15,6 +15,7 @@ from gemmule.callbacks.callback import Logs, Periodic
 from gemmule.callbacks.event_file import EventFile
 from gemmule.callbacks.writing import make_folder, warn_unwritten
 from gemmule.errors import not_yet, received
+from gemmule.utils.paths import path_of
 
 
 class TensorBoard(Periodic):
@@ -37,6 +38,7 @@ class TensorBoard(Periodic):
         embeddings_metadata: not supported.
 
     Raises:
+        TypeError: for what is no path.
         ValueError: for frequencies that make no sense.
         NotImplementedError: for what is not supported.
 
@@ -67,7 +69,7 @@ class TensorBoard(Periodic):
         for name, value in unsupported.items():
             if value:
                 raise not_yet(f"TensorBoard({name}=...)")
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = path_of(log_dir, "TensorBoard: log_dir")
         self.histogram_freq = _count("histogram_freq", histogram_freq, 0)
         self.write_graph, self.write_steps_per_second = bool(write_graph), bool(write_steps_per_second)
         super().__init__(1 if update_freq in ("batch", "epoch") else _count("update_freq", update_freq, 1))

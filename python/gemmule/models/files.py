@@ -23,6 +23,7 @@ from gemmule.saving.reader import Reader
 from gemmule.saving.safetensors import save_file
 from gemmule.saving.text import parse
 from gemmule.saving.weights import STATE, check_format, check_names, fill
+from gemmule.utils.paths import file_to_read, refuse_existing
 
 FORMAT, TRAINING_FORMAT = "gemmule.model.1", "gemmule.training.1"
 ARCHITECTURE, COMPILED, TRAINING = "gemmule.architecture", "gemmule.compile", "gemmule.training"
@@ -42,8 +43,7 @@ def save_model(
         raise ValueError(f"Models are saved as plain safetensors files.{received(zipped=zipped)} Leave it out.")
     if state not in STATES:
         raise ValueError(f"state must be one of {', '.join(STATES)}.{received(state=state)}")
-    if not overwrite and os.path.exists(filepath):
-        raise FileExistsError(f"{os.fspath(filepath)!r} exists. Pass overwrite=True to replace it.")
+    refuse_existing(filepath, "filepath", overwrite)
     metadata = {"format": FORMAT} | description(model)
     arrays: dict[str, Any] = {name: variable.array for name, variable in model._named_weights().items()}
     if model.compiled and state != "weights":
@@ -55,6 +55,7 @@ def save_model(
 
 def save_training(model: Model, filepath: str | os.PathLike[str]) -> None:
     """See `Model.save_training`."""
+    refuse_existing(filepath, "filepath", overwrite=True)
     training, arrays = capture(model, True)
     arrays |= {name: variable.array for name, variable in model._named_weights().items()}
     save_file(arrays, filepath, {"format": TRAINING_FORMAT, TRAINING: _text(training)})
@@ -232,7 +233,7 @@ def restore_training(model: Model, reader: Reader) -> None:
 def restore_in_place(model: Model, filepath: str | os.PathLike[str]) -> None:
     """See `Model.restore_training`."""
     model._require_compiled("restore_training")
-    with Reader(filepath) as reader:
+    with Reader(file_to_read(filepath, "filepath")) as reader:
         if TRAINING not in reader.metadata:
             raise ValueError(f"{reader.path!r} holds no training. Write it with model.save_training(path).")
         weights = model._named_weights()

@@ -15,6 +15,7 @@ from gemmule import naming
 from gemmule.saving import matching
 from gemmule.saving.keras_order import keras_paths
 from gemmule.saving.matching import Group, Mapped, Matcher, Target, check_mapping, quoted, targets_of
+from gemmule.utils.paths import file_to_read
 
 _OTHER_STATE = {"optimizer", "optimizer_weights", "metrics", "compile_metrics", "seed_generator"}
 _ARCHIVED = "model.weights.h5"
@@ -103,7 +104,7 @@ def _keras_place(groups: list[Group], places: dict[int, str]) -> Callable[[Targe
 @contextmanager
 def _opened(path: Any) -> Iterator[Any]:
     """The HDF5 file, or the one in a `.keras` archive; what h5py finds wrong becomes one kind of error."""
-    with open(path, "rb") as raw:
+    with open(file_to_read(path, "path"), "rb") as raw:
         start = raw.read(8)
         raw.seek(0)
         try:

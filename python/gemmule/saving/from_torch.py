@@ -14,6 +14,7 @@ from gemmule.errors import GemmuleWarning, did_you_mean, received
 from gemmule.saving.flattening import FeatureOrders, channels_last_order
 from gemmule.saving.matching import Group, Mapped, Matcher, Target, check_mapping, place_of, quoted, targets_of
 from gemmule.saving.safetensors import load_file
+from gemmule.utils.paths import path_of
 
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 _WRAPPERS = ("module.", "_orig_mod.")  # put in front of all names by DataParallel and torch.compile
@@ -87,7 +88,7 @@ def import_torch(
 
 
 def _groups(path: Any) -> list[Group]:
-    if os.fspath(path).lower().endswith(_PICKLES):
+    if path_of(path, "path").lower().endswith(_PICKLES):
         raise ValueError(
             "Pickled files can run code and are not read. In PyTorch, write the weights with "
             f"safetensors.torch.save_file(net.state_dict(), 'net.safetensors').{received(path=os.fspath(path))}"

@@ -14,6 +14,7 @@ from gemmule.config import num_threads
 from gemmule.saving import checksums, header
 from gemmule.saving.checksums import BLOCK
 from gemmule.saving.header import BFLOAT16, DTYPES
+from gemmule.utils.paths import file_to_read
 
 _MOST_THREADS = 4  # memory is not any faster for more
 _LEAST = 8  # blocks that are worth a thread
@@ -36,8 +37,8 @@ class Reader:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
+        self.path = file_to_read(path, "path")
+        self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
         self._turn = threading.Lock()
         try:
             with self.explaining():

@@ -12,6 +12,7 @@ from gemmule.saving.header import BFLOAT16
 from gemmule.saving.reader import Reader
 from gemmule.saving.safetensors import save_file
 from gemmule.tensor import Variable
+from gemmule.utils.paths import file_to_read, refuse_existing
 
 STATE = "/"  # what names of arrays that are no weights begin with in files of whole models
 _FOREIGN = {b"\x89HDF": "an HDF5 file", b"PK\x03\x04": "a zip archive, as of Keras, PyTorch or NumPy"}
@@ -34,8 +35,7 @@ def save(
     """
     if not weights:
         raise ValueError(f"There are no weights to save in {model}.")
-    if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{os.fspath(path)!r} exists. Pass overwrite=True to replace it.")
+    refuse_existing(path, "filepath", overwrite)
     save_file({name: variable.array for name, variable in weights.items()}, path, {"format": "gemmule.weights.1"})
 
 
@@ -145,7 +145,7 @@ def check_format(path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: naming the format.
     """
-    with open(path, "rb") as file:
+    with open(file_to_read(path, "filepath"), "rb") as file:
         found = _FOREIGN.get(file.read(4))
     if found:
         raise ValueError(

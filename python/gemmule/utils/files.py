@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gemmule.utils.paths import path_of
+
 __all__ = ["atomic_write"]
 
 
@@ -39,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         >>> with atomic_write("numbers.bin") as file:
         ...     file.write(b"123")
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path_of(path, "path")))
     _check_target(target)
     remove_leftovers(target)
     temporary = target.with_name(f"{_prefix(target)}{os.getpid()}.{os.urandom(8).hex()}.tmp")
