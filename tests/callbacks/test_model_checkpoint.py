@@ -305,8 +305,19 @@ def test_a_backup_of_something_else_is_refused(tmp_path):
     model.compile("adam", "mse")
     with pytest.raises(ValueError, match="the state of the optimizer SGD"):
         train(model, BackupAndRestore(tmp_path))
-    with pytest.raises(ValueError, match="batch_size was 8 and is 4"):
-        make().fit(X, Y, batch_size=4, callbacks=[BackupAndRestore(tmp_path)], verbose=0)
+    cure = rf", or delete BackupAndRestore's folder {re.escape(repr(str(tmp_path)))} to begin anew\."
+    for data, settings, message in (
+        ((X, Y), {"batch_size": 4}, "batch_size was 8 and is 4"),
+        ((X[:30], Y[:30]), {"batch_size": 8, "shuffle": False}, "examples was 32 and is 30"),
+        ((X, Y), {"batch_size": 8}, "shuffle was False and is True"),
+    ):
+        with pytest.raises(ValueError, match=f"{message}.*Pass the same{cure}") as caught:
+            make().fit(*data, callbacks=[BackupAndRestore(tmp_path)], verbose=0, **settings)
+        assert "resume" not in str(caught.value)
+    train(make(), BackupAndRestore(tmp_path / "b", delete_checkpoint=False), gm.callbacks.EarlyStopping())
+    cure = cure.replace(re.escape(repr(str(tmp_path))), re.escape(repr(str(tmp_path / "b"))))
+    with pytest.raises(ValueError, match=f"needs, too: EarlyStopping. Pass them{cure}"):
+        train(make(), BackupAndRestore(tmp_path / "b"))
 
 
 def test_what_a_killed_run_left_does_not_keep_the_folder(tmp_path):

@@ -301,9 +301,11 @@ def test_what_resume_needs(tmp_path):
     ):
         run(model, [Cut(None)], resume=True)
     model = gm.models.load_model(path)
-    with pytest.raises(ValueError, match=r"examples was 44 and is 40.*batch_size was 8 and is 5"):
+    with pytest.raises(ValueError, match=r"examples was 44 and is 40.*batch_size was 8 and is 5.*without resume=True"):
         model.fit(X[:40], Y[:40], batch_size=5, verbose=0, resume=True)
     model = gm.models.load_model(path)
+    with pytest.raises(ValueError, match=r"Leave out initial_epoch, or resume\. Received: initial_epoch=2"):
+        run(model, [*companions(steered), Cut(None)], resume=True, initial_epoch=2)
     again = tmp_path / "again"
     model.save(again, state="full")  # carries the run on
     model.fit(X, Y, verbose=0)  # another training: the run is forgotten

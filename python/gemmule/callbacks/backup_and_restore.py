@@ -56,6 +56,7 @@ class BackupAndRestore(Writer):
         for number, path in enumerate(files):
             try:
                 self.model.restore_training(path)
+                self._say_what_else()
                 return
             except ValueError as error:
                 if number + 1 == len(files):
@@ -65,6 +66,12 @@ class BackupAndRestore(Writer):
                     ) from None
                 text = f"BackupAndRestore goes on from the last but one state, because of the last one: {error}"
                 warnings.warn(text, GemmuleWarning, stacklevel=2)
+
+    def _say_what_else(self) -> None:
+        """What an error of the run says that goes on with other data, settings or callbacks."""
+        if self.model._interrupted is not None:
+            cure = f"delete BackupAndRestore's folder {self.backup_dir!r} to begin anew"
+            self.model._interrupted = self.model._interrupted._replace(otherwise=cure)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
         if self.save_freq == "epoch":

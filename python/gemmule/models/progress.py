@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 class Interrupted(NamedTuple):
-    """What a file says of a run that was not finished: plain values, and the arrays they refer to."""
+    """What a file says of a run that was not finished: plain values, and the arrays they refer to.
+
+    Attributes:
+        state: the values.
+        arrays: the arrays by name.
+        otherwise: what to do instead of going on.
+    """
 
     state: dict[str, Any]
     arrays: dict[str, np.ndarray]
+    otherwise: str = "call fit() without resume=True to train on from these weights"
 
 
 class Progress:
@@ -113,9 +120,9 @@ class Progress:
             kind = type(error).__name__
             raise ValueError(f"The interrupted run in the file is damaged: {kind}: {str(error)[:200]}.") from error
 
-    def _restore(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[str, list[int]]:
-        self._check(state["settings"])
-        partners = self._partners(state["callbacks"])
+    def _restore(self, state: dict[str, Any], arrays: dict[str, np.ndarray], otherwise: str) -> tuple[str, list[int]]:
+        self._check(state["settings"], otherwise)
+        partners = self._partners(state["callbacks"], otherwise)
         self.epoch, self.logs = int(state["epoch"]), dict(state["logs"])
         if self.counted is None:
             self._compiled.cursor[0] = min(int(state["batch"]) * self.settings["batch_size"], self._order.size)
@@ -128,7 +135,7 @@ class Progress:
             self.hooks.callbacks[number].set_state(_fetched(saved["state"], arrays))
         return str(state["hook"]), [number for number, saved in partners.items() if not saved["called"]]
 
-    def _check(self, saved: dict[str, Any]) -> None:
+    def _check(self, saved: dict[str, Any], otherwise: str) -> None:
         different = [
             f"{name} was {saved.get(name)!r} and is {value!r}"
             for name, value in self.settings.items()
@@ -137,7 +144,7 @@ class Progress:
         if different:
             raise ValueError(
                 f"A run is taken up with the data and settings it was interrupted with, but {'; '.join(different)}. "
-                "Pass the same, or call fit() without resume=True to train on from these weights."
+                f"Pass the same, or {otherwise}."
             )
 
     def _checked_order(self, order: np.ndarray) -> np.ndarray:
@@ -145,7 +152,7 @@ class Progress:
             raise ValueError("The order of the examples in the file is damaged: each must come once.")
         return order
 
-    def _partners(self, saved: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    def _partners(self, saved: list[dict[str, Any]], otherwise: str) -> dict[int, dict[str, Any]]:
         """For the place of each callback what was saved of one like it: the first of its class, the second..."""
         left = list(saved)
         found = {}
@@ -157,7 +164,7 @@ class Progress:
         missing = [entry["class"] for entry in left if entry["state"]["items"]]
         if missing:
             raise ValueError(
-                f"The run had callbacks that fit(resume=True) needs, too: {', '.join(missing)}."
+                f"The run had callbacks that fit needs, too: {', '.join(missing)}. Pass them, or {otherwise}."
                 f"{received(callbacks=[type(callback).__name__ for callback in self.hooks.callbacks])}"
             )
         return found

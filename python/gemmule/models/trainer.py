@@ -191,8 +191,8 @@ class Trainer(Compilation):
             validation_freq: validate every so many epochs.
             resume: go on with the run that was interrupted when the model was saved with `state="full"`, with the same
                 data, settings and callbacks: it ends with the same bits as if it had never stopped. A validation that
-                was under way begins anew. `initial_epoch` does not count then. A generator goes on with the batch it
-                gives next, with a warning: where it stood cannot be restored.
+                was under way begins anew. A generator goes on with the batch it gives next, with a warning: where it
+                stood cannot be restored. Not together with `initial_epoch`.
 
         Returns:
             A `History`; its `history` dict has the values of each epoch. Training values are means over the epoch,
@@ -211,6 +211,11 @@ class Trainer(Compilation):
         validation_batch_size = _count("validation_batch_size", validation_batch_size)
         if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, (int, np.integer)) or initial_epoch < 0:
             raise ValueError(f"initial_epoch must be a non-negative integer.{received(initial_epoch=initial_epoch)}")
+        if resume and initial_epoch:
+            raise ValueError(
+                "fit(resume=True) goes on in the epoch that was interrupted. Leave out initial_epoch, or resume."
+                f"{received(initial_epoch=initial_epoch)}"
+            )
         data, validation = _training_data(
             x, y, sample_weight, class_weight, validation_split, validation_data, batch_size=batch_size
         )
