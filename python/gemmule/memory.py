@@ -14,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from gemmule.scope import where
+from gemmule.scope import LESS_MEMORY, explained, where
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 register
 LARGE = 1 << 26  # bytes from which on it is worth asking the system what it has left
@@ -41,7 +41,10 @@ def aligned(shape: Sequence[int], dtype: np.typing.DTypeLike = "float32", zeroed
     """An array that starts on a cache line and has one spare line behind its end; its values are 0 or anything."""
     dtype = np.dtype(dtype)
     nbytes = require(shape, dtype)
-    block = (np.zeros if zeroed else np.empty)(nbytes + 2 * ALIGNMENT, np.uint8)
+    try:
+        block = (np.zeros if zeroed else np.empty)(nbytes + 2 * ALIGNMENT, np.uint8)
+    except MemoryError as error:
+        raise explained(error, "result") from error
     start = -block.ctypes.data % ALIGNMENT
     return block[start : start + nbytes].view(dtype).reshape(tuple(shape))
 
@@ -150,7 +153,7 @@ def require(shape: Sequence[int], dtype: np.typing.DTypeLike, op: str = "result"
     if nbytes > available:
         raise MemoryError(
             f"{where(op)}: an array of {nbytes:,} bytes ({_gigabytes(nbytes)}) is needed, but only {available:,} bytes "
-            f"({_gigabytes(available)}) of memory are available. Use smaller batches, images or layers. "
+            f"({_gigabytes(available)}) of memory are available. {LESS_MEMORY} "
             f"Received: shape={tuple(shape)}, dtype={np.dtype(dtype).name}."
         )
     return nbytes
@@ -163,12 +166,29 @@ def unset(shape: Sequence[int], dtype: np.typing.DTypeLike, op: str = "result") 
         MemoryError: see `require`.
     """
     require(shape, dtype, op)
-    return np.empty(tuple(shape), dtype)
+    try:
+        return np.empty(tuple(shape), dtype)
+    except MemoryError as error:
+        raise explained(error, op) from error
 
 
 def available_bytes() -> int:
-    """How much memory the process can still use: what the machine has left, or its container if that is less."""
-    return max(min(_machine_bytes(), _container_bytes()), 0)
+    """How much memory the process can still use: the least of what the machine, its container and its limits leave."""
+    return max(min(_machine_bytes(), _container_bytes(), _limit_bytes()), 0)
+
+
+def _limit_bytes() -> int:
+    """What is left of the process's own limit of addresses, which `ulimit -v` and job systems set."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit == resource.RLIM_INFINITY:
+            return 1 << 62
+        with open("/proc/self/statm") as file:
+            return limit - int(file.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError, ValueError):
+        return 1 << 62
 
 
 def _machine_bytes() -> int:

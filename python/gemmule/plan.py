@@ -22,7 +22,7 @@ from gemmule.errors import PlanError, PlanWarning
 from gemmule.fusion import fuse
 from gemmule.memory import Watch, available_bytes, note_writes
 from gemmule.recording import Operand, RecordedCall, Recording
-from gemmule.scope import current_layer
+from gemmule.scope import current_layer, explained
 from gemmule.slicing import Slices, sliced
 from gemmule.tensor import Tensor, add_read_guard
 
@@ -83,7 +83,10 @@ class NativePlan:
         self.kernels = [call.name for call in calls]
         self.rounds = 1 + len(loop.starts) if loop else 1
         self._add_steps(calls, loop)
-        self._native.finish()
+        try:
+            self._native.finish()
+        except MemoryError as error:
+            raise explained(error, "recorded step", self._native.arena_bytes or None) from error
         fits = 0 < self._native.most_kept_bytes < available_bytes() // 2
         self._watch = Watch(recording.owners[label] for label in steady) if fits else None
 
@@ -117,12 +120,17 @@ class NativePlan:
         """(completed runs, code of the guard that stopped it or 0)."""
         try:
             return self._native.run(count, seconds)
+        except MemoryError as error:
+            raise explained(error, "recorded step", self.arena_bytes) from error
         finally:
             note_writes(self._written)
 
     def runner(self) -> _Runner:
         """An independent copy for one thread at a time."""
-        return _Runner(self._native.clone(), self._watch, self._written)
+        try:
+            return _Runner(self._native.clone(), self._watch, self._written)
+        except MemoryError as error:
+            raise explained(error, "recorded step", self.arena_bytes) from error
 
     def forget_kept(self) -> None:
         """Gives back the memory of what runners kept; the next ones make it again."""
@@ -150,6 +158,8 @@ class _Runner:
         version = self._watch.version() if self._watch else -1
         try:
             return self._native.run_bound(arrays, version)
+        except MemoryError as error:
+            raise explained(error, "recorded step", self.arena_bytes) from error
         finally:
             if self._written:
                 note_writes(self._written)
