@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -259,6 +260,38 @@ def test_variables_excluded_from_decay_and_multipliers() -> None:
         match=exactly("SGD: a multiplier of the learning rate must be a finite number from 0 on. Received: x=-1."),
     ):
         gm.optimizers.SGD().set_learning_rate_multipliers({"x": -1})
+
+
+def test_rules_for_names_that_no_variable_has_are_refused() -> None:
+    def refused(text: str, multipliers: Any = None, **excluded: Any) -> None:
+        gm.utils.clear_session()
+        optimizer = gm.optimizers.SGD(0.5, weight_decay=0.1)
+        with pytest.raises((ValueError, TypeError), match=text):
+            if multipliers is not None:
+                optimizer.set_learning_rate_multipliers(multipliers)
+            optimizer.exclude_from_weight_decay(**excluded)
+            small_model(optimizer).fit(X, Y, verbose=0)
+
+    refused(
+        "no variable has '\\^dense_9/' in its path, which was to have a learning rate .* Did you mean 'dense",
+        {"^dense_9/": 2.0},
+    )
+    refused(
+        "SGD: no variable has 'bais' in its path.* to have no weight decay. Did you mean 'bias'",
+        var_names=["bais", "kernel"],
+    )
+    refused("SGD: no variable has 'gamma'", var_names=["gamma"])
+    refused("are a dict of factors by patterns of names.* Received: factors=\\['bias'\\]", ["bias"])
+    refused("var_names must be a list. Received: var_names='bias'", var_names="bias")
+    refused("var_list has variables; patterns of names are var_names. Received: entry='bias'", var_list=["bias"])
+    refused("regular expressions: .* Received: pattern='\\('", {"(": 2.0})
+    optimizer = gm.optimizers.SGD(0.5, weight_decay=0.1)
+    optimizer.set_learning_rate_multipliers({"bias": 2.0})
+    with pytest.raises(ValueError, match="no variable has 'bias'"):
+        optimizer.build([Variable(np.ones(2, np.float32), name="kernel")])
+    optimizer = gm.optimizers.SGD(0.5, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma"])  # a list for models of all kinds
+    small_model(optimizer).fit(X, Y, verbose=0)
 
 
 def test_one_gradient_accumulated_is_that_of_the_larger_batch() -> None:

@@ -218,6 +218,7 @@ class Compiled:
             self.trainable = list(model.trainable_variables)
         if self._frozen is None:
             self._frozen = _frozen_layers(model)
+        self.optimizer.check_names(model.variables)
         self._known = {id(variable): variable for variable in model.variables}
         for run in pack(self.trainable):
             segments = run.segments(self.trainable)

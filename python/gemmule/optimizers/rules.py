@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from gemmule.backend import execute
 from gemmule.constraints import NonNeg
-from gemmule.errors import received
+from gemmule.errors import did_you_mean, received
 from gemmule.memory import persistent
 from gemmule.tensor import Variable
 
@@ -39,6 +39,16 @@ class Part(NamedTuple):
     average: np.ndarray | None
     total: np.ndarray | None
     variables: tuple[Variable, ...]
+
+
+def _listed(owner: str, name: str, values: Any) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{owner}: {name} must be a list.{received(**{name: values})}")
+    return list(values)
+
+
+def _fits(pattern: str, paths: Iterable[str]) -> bool:
+    return any(re.search(pattern, path) for path in paths)
 
 
 class Setting:
@@ -143,9 +153,14 @@ class Rules:
     def exclude(self, variables: Iterable[Variable], names: Iterable[str]) -> None:
         """Leaves variables out of weight decay, by object or by a pattern found in their names."""
         self.check_open("variables cannot be excluded from weight decay")
-        patterns = list(names)
+        variables, patterns = _listed(self.owner, "var_list", variables), _listed(self.owner, "var_names", names)
+        for variable in variables:
+            if not isinstance(variable, Variable):
+                raise TypeError(
+                    f"{self.owner}: var_list has variables; patterns of names are var_names.{received(entry=variable)}"
+                )
         for pattern in patterns:
-            re.compile(pattern)  # raises now for what is no pattern
+            self._check_pattern(pattern)
         self._undecayed |= {id(variable): variable for variable in variables}
         self._undecayed_patterns += patterns
 
@@ -157,13 +172,46 @@ class Rules:
     def multiply(self, factors: dict[str, float]) -> None:
         """Factors of the learning rate by patterns found in the names of variables; the last one that fits counts."""
         self.check_open("multipliers of the learning rate cannot be set")
+        if not isinstance(factors, Mapping):
+            raise TypeError(
+                f"{self.owner}: multipliers of the learning rate are a dict of factors by patterns of names, such as "
+                f"{{'bias': 2.0}}.{received(factors=factors)}"
+            )
         for name, factor in factors.items():
+            self._check_pattern(name)
             if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:
                 raise ValueError(
                     f"{self.owner}: a multiplier of the learning rate must be a finite number from 0 on."
                     f"{received(**{name: factor})}"
                 )
         self._multipliers.update(factors)
+
+    def _check_pattern(self, pattern: Any) -> None:
+        try:
+            re.compile(pattern)
+        except (TypeError, re.error) as error:
+            raise ValueError(
+                f"{self.owner}: names of variables are given by regular expressions: {error}.{received(pattern=pattern)}"
+            ) from None
+
+    def unknown_names(self, paths: Sequence[str]) -> str:
+        """What is wrong with patterns when these are all variables, as a sentence; `""` if nothing is.
+
+        A list of what does not decay may name what only other models have, if it fits something and is not misspelt.
+
+        Args:
+            paths: of the variables.
+        """
+        undecayed = [one for one in self._undecayed_patterns if not _fits(one, paths)]
+        for pattern in (*(one for one in self._multipliers if not _fits(one, paths)), *undecayed):
+            plain = re.sub(r"[^\w/]", "", pattern).strip("/")
+            parts = {part for path in paths for part in path.split("/")}
+            hint = did_you_mean(plain, paths if "/" in plain else parts)
+            generic = pattern not in self._multipliers and len(undecayed) < len(self._undecayed_patterns)
+            if not generic or " Did you mean " in hint:
+                what = "a learning rate of its own" if pattern in self._multipliers else "no weight decay"
+                return f"{self.owner}: no variable has {pattern!r} in its path, which was to have {what}.{hint}"
+        return ""
 
     @property
     def multipliers(self) -> dict[str, float]:
@@ -172,7 +220,7 @@ class Rules:
 
     def _decays(self, variable: Variable) -> bool:
         patterns = self._undecayed_patterns
-        return id(variable) not in self._undecayed and not any(re.search(one, variable.path) for one in patterns)
+        return id(variable) not in self._undecayed and not any(_fits(one, [variable.path]) for one in patterns)
 
     def _multiplier(self, variable: Variable) -> float:
         found = [factor for name, factor in self._multipliers.items() if re.search(name, variable.path)]

@@ -89,6 +89,7 @@ class Adjustable(Watched):
 
         Raises:
             RuntimeError: if training began.
+            ValueError: when training begins, if no pattern fits a variable, or one looks like a misspelt name.
 
         Example:
             >>> optimizer = gm.optimizers.AdamW(1e-3)
@@ -104,7 +105,7 @@ class Adjustable(Watched):
                 multiplied by. If several fit, the last one counts.
 
         Raises:
-            ValueError: for a factor below 0.
+            ValueError: for a factor below 0; when training begins, for a pattern that fits no variable.
             RuntimeError: if training began.
 
         Example:
@@ -112,6 +113,19 @@ class Adjustable(Watched):
             >>> optimizer.set_learning_rate_multipliers({"^pretrained/": 0.1, "bias": 2.0})
         """
         self._rules.multiply(factors)
+
+    def check_names(self, variables: Iterable[Variable]) -> None:
+        """Refuses rules for variables by names that none of them has.
+
+        Args:
+            variables: all there are.
+
+        Raises:
+            ValueError: with near matches.
+        """
+        unknown = self._rules.unknown_names([variable.path for variable in variables])
+        if unknown:
+            raise ValueError(unknown)
 
     def variable_rules(self, names: dict[int, str]) -> dict[str, Any]:
         """The rules for single variables as plain values: exclusions from weight decay, factors of the learning rate.

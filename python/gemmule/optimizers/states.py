@@ -84,7 +84,13 @@ class StateKeeper(Adjustable):
 
         Args:
             variables: what `apply_gradients` will update.
+
+        Raises:
+            ValueError: the first time, if there are rules for names that no variable has.
         """
+        variables = list(variables)
+        if not self._states:
+            self.check_names(variables)
         for variable in variables:
             if id(variable) not in self._states:
                 self._states[id(variable)] = variable, self._new_state((variable.size,), variable.dtype)
