@@ -263,14 +263,16 @@ def test_variables_excluded_from_decay_and_multipliers() -> None:
 
 
 def test_rules_for_names_that_no_variable_has_are_refused() -> None:
+    def train(optimizer: gm.optimizers.Optimizer, multipliers: Any, excluded: dict[str, Any]) -> None:
+        optimizer.set_learning_rate_multipliers(multipliers)
+        optimizer.exclude_from_weight_decay(**excluded)
+        small_model(optimizer).fit(X, Y, verbose=0)
+
     def refused(text: str, multipliers: Any = None, **excluded: Any) -> None:
         gm.utils.clear_session()
         optimizer = gm.optimizers.SGD(0.5, weight_decay=0.1)
         with pytest.raises((ValueError, TypeError), match=text):
-            if multipliers is not None:
-                optimizer.set_learning_rate_multipliers(multipliers)
-            optimizer.exclude_from_weight_decay(**excluded)
-            small_model(optimizer).fit(X, Y, verbose=0)
+            train(optimizer, {} if multipliers is None else multipliers, excluded)
 
     refused(
         "no variable has '\\^dense_9/' in its path, which was to have a learning rate .* Did you mean 'dense",

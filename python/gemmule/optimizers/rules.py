@@ -191,7 +191,7 @@ class Rules:
             re.compile(pattern)
         except (TypeError, re.error) as error:
             raise ValueError(
-                f"{self.owner}: names of variables are given by regular expressions: {error}.{received(pattern=pattern)}"
+                f"{self.owner}: variables are named by regular expressions: {error}.{received(pattern=pattern)}"
             ) from None
 
     def unknown_names(self, paths: Sequence[str]) -> str:
