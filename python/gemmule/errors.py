@@ -37,7 +37,7 @@ def received(**values: Any) -> str:
     return " Received: " + ", ".join(f"{name}={describe(value)}" for name, value in values.items()) + "."
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], listed: str = "Known") -> str:
     """The near matches of an unknown name, then all known ones (unless they are too many to help): the cure of an
     "unknown name" error.
     """
@@ -46,7 +46,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(str(name), names, n=3)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return hint if near and len(names) > 30 else f"{hint} Known: {', '.join(names)}."
+    return hint if near and len(names) > 30 else f"{hint} {listed}: {', '.join(names)}."
 
 
 def not_yet(feature: str, cure: str = "Leave it at its default.") -> NotImplementedError:

@@ -118,6 +118,14 @@ def test_a_monitor_that_never_appears_warns_once() -> None:
     with pytest.warns(GemmuleWarning, match=exactly(message)) as found:
         run(EarlyStopping(), [1, 2, 3], "loss")
     assert len(found) == 1
+    message = (
+        "EarlyStopping watches 'val_mea', which this training does not report, and does nothing. Did you mean "
+        "'val_mae'? Reported: loss, val_mae."
+    )
+    callback = EarlyStopping("val_mea")
+    callback.set_model(Model())
+    with pytest.warns(GemmuleWarning, match=exactly(message)):
+        callback.on_epoch_end(0, {"loss": 1.0, "val_mae": 2.0})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(EarlyStopping(monitor="loss"), [1, 2, 3])
@@ -127,6 +135,8 @@ def test_a_monitor_that_never_appears_warns_once() -> None:
     ("kwargs", "message"),
     [
         ({"mode": "up"}, "EarlyStopping: mode must be 'auto', 'min' or 'max'. Received: mode='up'."),
+        ({"baseline": "a"}, "EarlyStopping: baseline must be a number. Received: baseline='a'."),
+        ({"min_delta": "a"}, "EarlyStopping: min_delta must be a number. Received: min_delta='a'."),
         ({"patience": -1}, "EarlyStopping: patience must be an integer from 0 on. Received: patience=-1."),
         ({"patience": 1.5}, "EarlyStopping: patience must be an integer from 0 on. Received: patience=1.5."),
         (

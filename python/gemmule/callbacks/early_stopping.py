@@ -27,7 +27,7 @@ class EarlyStopping(Monitor):
         best: its value.
 
     Raises:
-        ValueError: for an unknown `mode`, or negative numbers of epochs.
+        ValueError: for an unknown `mode`, negative numbers of epochs, or a baseline that is no number.
 
     Example:
         >>> stop = gm.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
@@ -47,6 +47,8 @@ class EarlyStopping(Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self._check_epochs(patience=patience, start_from_epoch=start_from_epoch)
+        if baseline is not None:
+            self._check_number(baseline=baseline)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.forget()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gemmule.callbacks.callback import Callback, Logs
-from gemmule.errors import GemmuleWarning, received
+from gemmule.errors import GemmuleWarning, did_you_mean, received
 
 
 class Monitor(Callback):
@@ -24,12 +24,13 @@ class Monitor(Callback):
         best: the best value so far, or `None`.
 
     Raises:
-        ValueError: for an unknown `mode`.
+        ValueError: for an unknown `mode`, or a `min_delta` that is no number.
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'.{received(mode=mode)}")
+        self._check_number(min_delta=min_delta)
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
 
     def forget(self) -> None:
@@ -55,10 +56,12 @@ class Monitor(Callback):
             return float(np.asarray(logs[self.monitor]).item())
         if not self._warned:
             self._warned = True
-            cure = " Give fit() validation_data or a validation_split." if self.monitor.startswith("val_") else ""
+            validated = any(name.startswith("val_") for name in logs)
+            asks = self.monitor.startswith("val_") and not validated
+            cure = f" Reported: {', '.join(sorted(logs))}. Give fit() validation_data or a validation_split."
             warnings.warn(
                 f"{type(self).__name__} watches {self.monitor!r}, which this training does not report, and does "
-                f"nothing. Reported: {', '.join(sorted(logs))}.{cure}",
+                f"nothing.{cure if asks else did_you_mean(self.monitor, logs, 'Reported')}",
                 GemmuleWarning,
                 stacklevel=2,
             )
@@ -94,3 +97,9 @@ class Monitor(Callback):
                 raise ValueError(
                     f"{type(self).__name__}: {name} must be an integer from 0 on.{received(**{name: number})}"
                 )
+
+    def _check_number(self, **numbers: Any) -> None:
+        """Refuses what is to be a number and is none."""
+        for name, number in numbers.items():
+            if isinstance(number, (bool, np.bool_)) or not isinstance(number, (int, float, np.number)):
+                raise ValueError(f"{type(self).__name__}: {name} must be a number.{received(**{name: number})}")
