@@ -13,6 +13,7 @@ import pytest
 
 import gemmule as gm
 from gemmule.callbacks import CSVLogger, TensorBoard, event_file
+from gemmule.errors import GemmuleWarning
 from tests.helpers import exactly
 
 X = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
@@ -213,10 +214,17 @@ def test_tensorboard_costs_nothing_between_epochs(tmp_path) -> None:
     assert gm.callbacks.CallbackList([TensorBoard(tmp_path, update_freq="batch")]).needs_batches
 
 
+def test_tensorboard_says_once_what_it_does_not_record(tmp_path) -> None:
+    one = "TensorBoard writes no profiles, weights as images or embeddings: profile_batch has no effect. All else is "
+    with pytest.warns(GemmuleWarning, match=exactly(f"{one}recorded.")) as found:
+        make().fit(X, Y, epochs=2, verbose=0, callbacks=[TensorBoard(tmp_path, profile_batch=(100, 200))])
+    assert len(found) == 1
+    assert list(tmp_path.glob("train/events*"))
+    with pytest.warns(GemmuleWarning, match="embeddings: write_images, embeddings_freq have no effect"):
+        TensorBoard(write_images=True, embeddings_freq=1)
+
+
 def test_tensorboard_refuses() -> None:
-    message = "TensorBoard(profile_batch=...) is not supported yet. Leave it at its default."
-    with pytest.raises(NotImplementedError, match=exactly(message)):
-        TensorBoard(profile_batch=(2, 3))
     message = "TensorBoard: update_freq must be an integer from 1 on, 'batch' or 'epoch'. Received: update_freq='step'."
     with pytest.raises(ValueError, match=exactly(message)):
         TensorBoard(update_freq="step")

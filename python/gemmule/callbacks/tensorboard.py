@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,7 @@ from gemmule.callbacks import event_file
 from gemmule.callbacks.callback import Logs, Periodic
 from gemmule.callbacks.event_file import EventFile
 from gemmule.callbacks.writing import make_folder, warn_unwritten
-from gemmule.errors import not_yet, received
+from gemmule.errors import GemmuleWarning, received
 from gemmule.utils.paths import path_of
 
 
@@ -29,18 +30,17 @@ class TensorBoard(Periodic):
         log_dir: folder of the runs; take another one for each training.
         histogram_freq: after how many epochs, again and again, to write histograms of all weights; 0 for never.
         write_graph: whether to write the graph of layers, of models that are graphs.
-        write_images: not supported.
+        write_images: not recorded, with a warning.
         write_steps_per_second: whether to write how many batches a second were trained on.
         update_freq: `"epoch"`; `"batch"` or a number of batches also writes values at these distances, means of the
             epoch so far.
-        profile_batch: not supported.
-        embeddings_freq: not supported.
-        embeddings_metadata: not supported.
+        profile_batch: not recorded, with a warning, like the next two.
+        embeddings_freq: see there.
+        embeddings_metadata: see there.
 
     Raises:
         TypeError: for what is no path.
         ValueError: for frequencies that make no sense.
-        NotImplementedError: for what is not supported.
 
     Example:
         >>> model.fit(x, y, epochs=20, callbacks=[gm.callbacks.TensorBoard("logs/first", histogram_freq=1)])
@@ -66,9 +66,14 @@ class TensorBoard(Periodic):
             "embeddings_freq": embeddings_freq,
             "embeddings_metadata": embeddings_metadata,
         }
-        for name, value in unsupported.items():
-            if value:
-                raise not_yet(f"TensorBoard({name}=...)")
+        given = [name for name, value in unsupported.items() if np.any(value)]
+        if given:
+            warnings.warn(
+                f"TensorBoard writes no profiles, weights as images or embeddings: {', '.join(given)} "
+                f"{'has' if len(given) == 1 else 'have'} no effect. All else is recorded.",
+                GemmuleWarning,
+                stacklevel=2,
+            )
         self.log_dir = path_of(log_dir, "TensorBoard: log_dir")
         self.histogram_freq = _count("histogram_freq", histogram_freq, 0)
         self.write_graph, self.write_steps_per_second = bool(write_graph), bool(write_steps_per_second)
