@@ -165,3 +165,15 @@ def test_signatures_are_those_of_keras() -> None:
         ("min_delta", 1e-4), ("cooldown", 0), ("min_lr", 0.0),
     ]  # fmt: skip
     assert list(inspect.signature(LearningRateScheduler).parameters) == ["schedule", "verbose"]
+
+
+def test_two_callbacks_that_set_the_rate_in_every_batch_and_epoch_are_refused() -> None:
+    callbacks = [ReduceLROnPlateau("loss"), gm.callbacks.OneCycleScheduler(10)]
+    message = (
+        "OneCycleScheduler sets the learning rate before every batch, so what ReduceLROnPlateau sets would have no "
+        "effect. Leave one of them out."
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        compiled("sgd").fit(X, Y, verbose=0, callbacks=callbacks)
+    both = [gm.callbacks.LearningRateScheduler(lambda epoch, rate: rate), ReduceLROnPlateau("loss")]
+    compiled("sgd").fit(X, Y, verbose=0, callbacks=both)

@@ -240,3 +240,15 @@ def test_as_a_callback(capsys: pytest.CaptureFixture[str]) -> None:
     model.evaluate(x, y, verbose=0, callbacks=[bar])
     assert capsys.readouterr().out.startswith("2/2 - 0s - ")
     assert not gm.callbacks.CallbackList([bar]).needs_batches
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"redraw": 3}, "ProgressBar: redraw must be True or False. Received: redraw=3."),
+        ({"steps": "a"}, "ProgressBar: steps must be an integer or None. Received: steps='a'."),
+    ],
+)
+def test_what_is_no_setting_is_refused(arguments, message) -> None:
+    with pytest.raises(TypeError, match=exactly(message)):
+        gm.callbacks.ProgressBar(**arguments)

@@ -32,6 +32,7 @@ class Callback:
 
     params: dict[str, Any] | None = None
     _model: Any = None
+    sets_rate = ""  # "epoch" or "batch": how often it sets the learning rate, if it does
 
     @property
     def model(self) -> Any:

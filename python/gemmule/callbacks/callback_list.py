@@ -31,6 +31,7 @@ class CallbackList(Callback):
 
     Raises:
         TypeError: if something in the list is no callback.
+        ValueError: if one sets the learning rate in every batch, and another one sets it as well.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         self.callbacks = _checked(callbacks)
+        _check_rates(self.callbacks)
         self.calling: tuple[str, int] = "", 0
         self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if add_history and self.history is None:
@@ -180,3 +182,13 @@ def _checked(callbacks: Any) -> list[Callback]:
                 f"Received: {describe(callback)}. Derive your class from gm.callbacks.Callback."
             )
     return list(listed)
+
+
+def _check_rates(callbacks: Iterable[Callback]) -> None:
+    found = sorted((c for c in callbacks if c.sets_rate), key=lambda c: c.sets_rate)
+    if len(found) > 1 and found[0].sets_rate == "batch":
+        first, second = (type(one).__name__ for one in found[:2])
+        raise ValueError(
+            f"{first} sets the learning rate before every batch, so what {second} sets would have no effect. Leave one "
+            "of them out."
+        )

@@ -44,6 +44,8 @@ class LearningRateScheduler(Callback):
         >>> model.fit(x, y, epochs=20, callbacks=[halved])
     """
 
+    sets_rate = "epoch"
+
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         if not callable(schedule):
             raise TypeError(
@@ -92,6 +94,8 @@ class OneCycleScheduler(Callback):
         >>> steps = 25 * math.ceil(len(x) / 32)
         >>> model.fit(x, y, epochs=25, callbacks=[gm.callbacks.OneCycleScheduler(steps, max_lr=0.1)])
     """
+
+    sets_rate = "batch"
 
     def __init__(
         self,

@@ -33,11 +33,19 @@ class ProgressBar(Callback):
         epochs: number of the last epoch, if known; `fit` tells it.
         steps: batches in an epoch; likewise.
 
+    Raises:
+        TypeError: for other types.
+
     Example:
         >>> model.fit(x, y, verbose=0, callbacks=[gm.callbacks.ProgressBar(redraw=False)])
     """
 
     def __init__(self, redraw: bool = True, epochs: int | None = None, steps: int | None = None) -> None:
+        if not isinstance(redraw, bool):
+            raise TypeError(f"ProgressBar: redraw must be True or False.{received(redraw=redraw)}")
+        for name, number in (("epochs", epochs), ("steps", steps)):
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+                raise TypeError(f"ProgressBar: {name} must be an integer or None.{received(**{name: number})}")
         self._wanted = redraw
         self._epochs, self._steps = epochs, steps
         self._look_at_stream()

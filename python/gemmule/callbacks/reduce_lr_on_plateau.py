@@ -42,6 +42,8 @@ class ReduceLROnPlateau(Monitor):
         >>> model.fit(x, y, epochs=100, validation_split=0.1, callbacks=[slower])
     """
 
+    sets_rate = "epoch"
+
     def __init__(
         self,
         monitor: str = "val_loss",
