@@ -186,6 +186,26 @@ def test_slow_training_and_vanishing_gradients_are_told() -> None:
     assert not any(text.startswith("out:") for text in told)
 
 
+def test_gradients_that_are_zero_everywhere_are_told_once_without_other_advice() -> None:
+    model = make()
+    model.compile(gm.optimizers.SGD(0.01), lambda y, y_pred: 0.0 * gm.ops.mean(y_pred, axis=-1))
+    told = fit_and_catch(model, Diagnostics(every=1))
+    assert [text for text in told if "gradient" in text] == [
+        "all layers: every gradient is 0, so nothing is learnt; look for units that never fire, saturated outputs, or "
+        "a loss that does not depend on the weights"
+    ]
+    assert "raise the learning rate" not in str(told)
+
+
+def test_a_larger_rate_is_no_advice_where_gradients_vanish() -> None:
+    layers = [gm.layers.Dense(6, activation="sigmoid") for _ in range(12)]
+    deep = gm.Sequential([gm.Input((6,)), *layers, gm.layers.Dense(2)])
+    deep.compile(gm.optimizers.SGD(1e-4), "mse")
+    told = fit_and_catch(deep, Diagnostics(every=1))
+    assert any("gradients vanish" in text for text in told)
+    assert "raise the learning rate" not in str(told)
+
+
 def test_gradient_accumulation_and_own_steps() -> None:
     model = make(optimizer=gm.optimizers.SGD(0.1, gradient_accumulation_steps=2))
     diagnostics = Diagnostics(every=1)

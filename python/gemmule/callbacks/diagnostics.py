@@ -165,17 +165,27 @@ class Diagnostics(Periodic):
     # ---- Advice ----------------------------------------------------------------------------------------------------
 
     def _judge(self) -> None:
-        steepest = max((numbers["gradient_std"][-1] for numbers in self.history.values()), default=math.nan)
-        for watched in self._layers.values():
-            now = {name: self.history[watched.name][name][-1] for name in NUMBERS}
-            advice = _advice(now, watched.is_output, steepest)
-            for rule in ("dead", "saturated", "fast", "slow", "vanishing"):
-                key = watched.name, rule
+        latest = {layer: {name: lists[name][-1] for name in NUMBERS} for layer, lists in self.history.items()}
+        found = {
+            watched.name: _advice(latest[watched.name], watched.is_output, _steepest_other(latest, watched.name))
+            for watched in self._layers.values()
+        }
+        if _all_zero(latest):
+            found["all layers"] = {
+                "zero": "every gradient is 0, so nothing is learnt; look for units that never fire, "
+            }
+            found["all layers"]["zero"] += "saturated outputs, or a loss that does not depend on the weights"
+        vanishing = any("vanishing" in advice or "zero" in advice for advice in found.values())
+        for layer, advice in {"all layers": {}, **found}.items():
+            for rule in ("dead", "saturated", "fast", "slow", "vanishing", "zero"):
+                key = layer, rule
                 self._broken[key] = self._broken[key] + 1 if rule in advice else 0
                 new = self._broken[key] == _PATIENCE and key not in self._said
-                if new and (rule != "slow" or len(self.steps) == _PATIENCE):  # late in training slow is as it should be
+                if rule == "slow":  # late in training it is as it should be; a larger rate is no cure for no gradient
+                    new = new and len(self.steps) == _PATIENCE and not vanishing
+                if new:
                     self._said.add(key)
-                    self._say(f"{watched.name}: {advice[rule]}")
+                    self._say(f"{layer}: {advice[rule]}")
 
     def _say(self, text: str) -> None:
         self.warnings.append(text)
@@ -190,6 +200,20 @@ class Diagnostics(Periodic):
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join([f"Batch {self.steps[-1] if self.steps else 'none'}", *lines, *self.warnings])
+
+
+def _steepest_other(latest: dict[str, dict[str, float]], layer: str) -> float:
+    """The largest deviation of gradients in other layers, NaN if none was measured."""
+    others = [numbers["gradient_std"] for name, numbers in latest.items() if name != layer]
+    return max((one for one in others if not math.isnan(one)), default=math.nan)
+
+
+def _all_zero(latest: dict[str, dict[str, float]]) -> bool:
+    """Whether there are gradients, and all that were measured are 0."""
+    found = [(one["gradient_mean"], one["gradient_std"]) for one in latest.values()]
+    return any(pair == (0.0, 0.0) for pair in found) and all(
+        pair == (0.0, 0.0) or math.isnan(pair[1]) for pair in found
+    )
 
 
 def _advice(now: dict[str, float], is_output: bool, steepest: float) -> dict[str, str]:
@@ -209,9 +233,9 @@ def _advice(now: dict[str, float], is_output: bool, steepest: float) -> dict[str
         found["slow"] = (
             f"a step changes the weights by {ratio:.1e} of their size (1e-3 is usual); raise the learning rate"
         )
-    if now["gradient_std"] <= _VANISHING * steepest:
+    if now["gradient_std"] <= _VANISHING * steepest and steepest > 0:
         found["vanishing"] = (
-            f"gradients vanish on their way back: {now['gradient_std']:.1e} against {steepest:.1e} in other layers; "
+            f"gradients vanish on their way back: {now['gradient_std']:.1e} against {steepest:.1e} in another layer; "
             "use relu with he_normal, batch normalization or shortcuts"
         )
     return found
