@@ -42,7 +42,8 @@ class Optimizer(StateKeeper):
         ema_momentum: share of the moving average that is kept in a step.
         ema_overwrite_frequency: after how many steps, again and again, parameters take the values of their averages.
         loss_scale_factor: only `None`; it concerns mixed precision, which gemmule does not use.
-        gradient_accumulation_steps: over how many batches gradients are averaged before a step is made.
+        gradient_accumulation_steps: over how many batches gradients are averaged before a step is made. `iterations`
+            and so schedules count steps, where Keras counts batches; constraints wait for the step, too.
         name: its name.
         **kwargs: refused, with the new names of old arguments.
 
