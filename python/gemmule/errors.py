@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -35,6 +35,19 @@ def describe(value: Any) -> str:
 def received(**values: Any) -> str:
     """The evidence at the end of a message: `received(shape=(3, 4))` is `" Received: shape=(3, 4)."`."""
     return " Received: " + ", ".join(f"{name}={describe(value)}" for name, value in values.items()) + "."
+
+
+def takes(function: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
+    """Whether a function can be called so, as far as it tells."""
+    from inspect import signature
+
+    try:
+        signature(function).bind(*arguments, **named)
+    except TypeError:
+        return False
+    except ValueError:  # functions written in C may not tell
+        return True
+    return True
 
 
 def did_you_mean(name: str, known: Iterable[str], listed: str = "Known") -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from gemmule.callbacks.callback import Callback, Logs
-from gemmule.errors import received
+from gemmule.errors import received, takes
 from gemmule.optimizers.schedules import OneCycle
 from gemmule.tensor import Tensor
 
@@ -36,7 +35,7 @@ class LearningRateScheduler(Callback):
         verbose: 1 prints it.
 
     Raises:
-        TypeError: if `schedule` is no function, or, when training begins, if the optimizer follows a schedule.
+        TypeError: if `schedule` is no such function, or, when training begins, if the optimizer follows a schedule.
         ValueError: when training, for a rate that makes no sense.
 
     Example:
@@ -47,13 +46,13 @@ class LearningRateScheduler(Callback):
     sets_rate = "epoch"
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
-        if not callable(schedule):
+        if not callable(schedule) or not (takes(schedule, 0) or takes(schedule, 0, 0.1)):
             raise TypeError(
                 "LearningRateScheduler: schedule must be a function f(epoch) or f(epoch, learning_rate)."
                 f"{received(schedule=schedule)}"
             )
         self.schedule, self.verbose = schedule, verbose
-        self._takes_rate = _takes(schedule, 0, 0.1)
+        self._takes_rate = takes(schedule, 0, 0.1)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: D102
         require_own_rate(self)
@@ -114,13 +113,3 @@ class OneCycleScheduler(Callback):
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:  # noqa: D102
         self.model.optimizer.learning_rate = float(self._cycle(self.iteration))
         self.iteration += 1
-
-
-def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
-    try:
-        signature(function).bind(*arguments)
-    except TypeError:
-        return False
-    except ValueError:  # functions written in C may not tell
-        return True
-    return True

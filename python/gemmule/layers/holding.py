@@ -65,6 +65,9 @@ def watching(watcher: Callable[[Layer, Any], None]) -> Iterator[None]:
         calls.watcher = before
 
 
+_FIRST = frozenset({"_name", "_dtype", "_built", "_own_weights", "_stack", "_input_layer"})  # what __init__ makes
+
+
 class Holder:
     """The half of `Layer` that looks after weights and sublayers; a base class for `Layer` alone."""
 
@@ -89,6 +92,11 @@ class Holder:
 
     compute_dtype = dtype
     variable_dtype = dtype
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _FIRST:
+            self._check_initialized()
+        return super().__getattr__(name)  # type: ignore[misc]
 
     def _check_initialized(self) -> None:
         if "_output_shape" not in self.__dict__:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from gemmule.errors import received, takes
 
 Shape = tuple[Any, ...]  # sizes; the number of examples may be None
 _SPARSE = {  # what takes class numbers instead of one-hot targets
@@ -14,6 +17,32 @@ _SPARSE = {  # what takes class numbers instead of one-hot targets
     "top_k_categorical_accuracy": "sparse_top_k_categorical_accuracy",
 }
 _ONE_HOT = {sparse: name for name, sparse in _SPARSE.items()}
+
+
+def check_function(what: str, function: Any, kwargs: Mapping[str, Any]) -> None:
+    """Refuses what cannot be called with targets and predictions.
+
+    Args:
+        what: what it is to be, and its name.
+        function: it.
+        kwargs: what it is called with besides.
+
+    Raises:
+        TypeError: with how it is to be written.
+    """
+    if not callable(function) or not takes(function, None, None, **kwargs):
+        more = "".join(f", {name}" for name in kwargs)
+        raise TypeError(f"{what} must be a function f(y_true, y_pred{more}).{received(function=function)}")
+
+
+def check_returned(what: str, value: Any) -> None:
+    """Refuses a function or method that returned nothing.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if value is None:
+        raise ValueError(f"{what} returned None. End it with `return` and the value.")
 
 
 def check_same_shape(name: str, targets: Shape, outputs: Shape) -> None:

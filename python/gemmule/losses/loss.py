@@ -9,7 +9,14 @@ import numpy as np
 
 from gemmule import ops
 from gemmule.errors import did_you_mean, not_yet, received
-from gemmule.losses.checks import Shape, check_range, check_same_shape, refuse_column_against_row
+from gemmule.losses.checks import (
+    Shape,
+    check_function,
+    check_range,
+    check_returned,
+    check_same_shape,
+    refuse_column_against_row,
+)
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_float, as_tensor
@@ -65,6 +72,7 @@ class Loss(Watched):
         """
         y_true, y_pred = self._as_tensors(y_true, y_pred)
         values = self.call(y_true, y_pred)
+        check_returned(f'The loss "{self.name}"', values)
         return reduce_weighted(values, sample_weight, self.reduction, self.mask(y_true, values))
 
     def mask(self, y_true: Any, values: Tensor) -> Tensor | None:
@@ -130,12 +138,15 @@ class LossFunctionWrapper(Loss):
         **kwargs: Any,
     ) -> None:
         super().__init__(name or function_name(fn), reduction, dtype)
+        check_function(f'The loss "{self.name}"', fn, kwargs)
         self.fn, self._fn_kwargs = fn, kwargs
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:  # noqa: D102
         if abs(y_true.ndim - y_pred.ndim) == 1:
             refuse_column_against_row(self.name, y_true.shape, y_pred.shape)
-        return as_float(self.fn(y_true, y_pred, **self._fn_kwargs))
+        values = self.fn(y_true, y_pred, **self._fn_kwargs)
+        check_returned(f'The loss "{self.name}"', values)
+        return as_float(values)
 
     def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:  # noqa: D102
         refuse_column_against_row(self.name, y.shape, (None, *output_shape[1:]))

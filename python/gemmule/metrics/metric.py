@@ -15,7 +15,7 @@ from gemmule.backend import execute
 from gemmule.config import floatx
 from gemmule.errors import not_yet
 from gemmule.leftovers import METRIC, Renamed
-from gemmule.losses.checks import refuse_column_against_row
+from gemmule.losses.checks import check_function, check_returned, refuse_column_against_row
 from gemmule.losses.loss import broadcast_weights, function_name
 from gemmule.memory import persistent
 from gemmule.mutation import Watched
@@ -101,6 +101,7 @@ class Metric(Watched, Renamed):
     def current(self) -> Any:
         """The value so far for the logs: a number, or an array if the metric has several."""
         result = self.result()
+        check_returned(f'result() of the metric "{self.name}"', result)
         return result.numpy() if isinstance(result, Tensor) and result.size != 1 else float(result)
 
     def reset_state(self) -> None:
@@ -224,6 +225,7 @@ class MeanMetricWrapper(Mean):
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or function_name(fn), dtype)
+        check_function(f'The metric "{self.name}"', fn, kwargs)
         self._fn, self._fn_kwargs = fn, kwargs
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
@@ -236,7 +238,9 @@ class MeanMetricWrapper(Mean):
         """
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
         refuse_column_against_row(self.name, y_true.shape, y_pred.shape)
-        super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        check_returned(f'The metric "{self.name}"', values)
+        super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return super().get_config() | ({"fn": self._fn} if type(self) is MeanMetricWrapper else {}) | self._fn_kwargs
