@@ -124,9 +124,9 @@ CASES = {
         "np.stack([x.real, x.imag], axis=-1).",
     ),
     "a float64 layer in a float32 model": (
-        lambda: gm.Sequential([gm.layers.Dense(4, dtype="float64")]),
+        lambda: gm.Sequential([gm.layers.Dense(4), gm.layers.Dense(4, dtype="float64")]),
         ValueError,
-        'A model has one floating dtype: "sequential" is float32, but its layer "dense" is float64. Leave out dtype= '
+        'A model has one floating dtype: "sequential" is float32, but its layer "dense_1" is float64. Leave out dtype= '
         "of the layers, and call gm.config.set_floatx('float64') before making the model if you want that type for "
         "all.",
     ),

@@ -33,6 +33,13 @@ _MOST_THREADS = 4096  # more than any machine has: a slip must not end the proce
 CONVOLUTIONS = ("auto", "exact")
 WINOGRAD_TILES = (2, 4)
 _SETTINGS = ("convolution", "winograd_tile")
+_CURES = {  # of names that are easily taken for settings
+    "winograd": "Set gm.config.winograd_tile to 2 or 4, or gm.config.convolution to 'exact' for no tiles.",
+    "floatx": "Call gm.config.set_floatx('float32') or gm.config.set_floatx('float64').",
+    "num_threads": "Call gm.config.set_num_threads(threads).",
+    "backend": "Call gm.set_backend(name), or use gm.use_backend(name) in a with statement.",
+    "epsilon": "It stays 1e-7; layers and optimizers have an argument epsilon.",
+}
 _floatx = "float32"
 _EPSILON = 1e-7
 convolution: str
@@ -72,7 +79,9 @@ class _Module(ModuleType):
         self._winograd_tile = int(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and not hasattr(self, name):  # a slip would change nothing, silently
+        if not name.startswith("_") and name not in _SETTINGS:  # a slip would change nothing, silently
+            if name in _CURES:
+                raise AttributeError(f"gm.config.{name} is no setting to assign to. {_CURES[name]}")
             raise AttributeError(f"gm.config has no setting {name!r}.{did_you_mean(name, _SETTINGS)}")
         super().__setattr__(name, value)
 

@@ -141,8 +141,8 @@ MESSAGES = [
      'Sequential model "sequential" takes one Input, before all layers. A model with several inputs is '
      "gm.Model(inputs, outputs). "
      "Received: layer=<InputLayer name=input_layer_1, built=True>."),
-    (lambda: gm.Sequential([Dense(3, dtype="float64")]), ValueError,
-     'A model has one floating dtype: "sequential" is float32, but its layer "dense" is float64. Leave out '
+    (lambda: gm.Sequential([Dense(3), Dense(3, dtype="float64")]), ValueError,
+     'A model has one floating dtype: "sequential" is float32, but its layer "dense_1" is float64. Leave out '
      "dtype= of the layers, and call "
      "gm.config.set_floatx('float64') before making the model if you want that type for all."),
     (lambda: gm.Sequential()(np.zeros((2, 3))), ValueError,

@@ -12,8 +12,9 @@ from typing import Any
 from gemmule import ops
 from gemmule.backend import execute
 from gemmule.errors import received
+from gemmule.layers.holding import calls
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import Shape
+from gemmule.layers.structure import Shape, is_shape
 from gemmule.ops.augment import check_choice, random_transforms
 from gemmule.ops.shapes import empty
 from gemmule.ops.windows import check_channels_last, standardize_sizes
@@ -46,6 +47,8 @@ class RandomImageLayer(Layer):
         self._stream = None if seed is None else Stream(seed)
 
     def build(self, input_shape: Shape) -> None:
+        if not calls.depth:  # in a call, `call` names the shape that came
+            self._check_images(input_shape)
         self._random()  # now, like weights: a seed that is set before the layer is built counts
 
     def _random(self) -> Stream:
@@ -53,14 +56,17 @@ class RandomImageLayer(Layer):
         return self._stream
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        if not isinstance(inputs, Tensor) or inputs.ndim not in (3, 4):
-            raise ValueError(
-                f"{where(self._op)}: the input must be images, (batch, height, width, channels), or one image without "
-                f"the batch.{received(input_shape=getattr(inputs, 'shape', inputs))}"
-            )
+        self._check_images(getattr(inputs, "shape", inputs))
         if inputs.ndim == 4:
             return self._images(inputs, training)
         return ops.squeeze(self._images(ops.expand_dims(inputs, 0), training), 0)
+
+    def _check_images(self, shape: Any) -> None:
+        if not is_shape(shape) or len(shape) not in (3, 4):
+            raise ValueError(
+                f"{where(self._op)}: the input must be images, (batch, height, width, channels), or one image without "
+                f"the batch.{received(input_shape=shape)}"
+            )
 
     def _images(self, images: Tensor, training: bool) -> Tensor:
         return self._changed(images) if training else images
@@ -70,6 +76,7 @@ class RandomImageLayer(Layer):
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_images(input_shape)
         return tuple(input_shape)
 
     def _limits(self, argument: str, factor: Any, low: float, high: float) -> tuple[float, float]:
@@ -182,6 +189,7 @@ class RandomCrop(RandomImageLayer):
         return (wide, 0, left + wide / 2 - 0.5, 0, tall, top + tall / 2 - 0.5)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_images(input_shape)
         return (*input_shape[:-3], self.height, self.width, input_shape[-1])
 
 
@@ -215,7 +223,8 @@ class RandomContrast(RandomImageLayer):
         super().__init__(seed, **kwargs)
         low, high = self._limits("factor", factor, 0, 1)
         self._contrast = float(1 - abs(low)), float(1 + high)
-        if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        pair = isinstance(value_range, (tuple, list)) and len(value_range) == 2
+        if not pair or not all(isinstance(v, Real) for v in value_range) or not value_range[0] < value_range[1]:
             raise ValueError(
                 f"{self._where()}: value_range must be two numbers, the smaller one first."
                 f"{received(value_range=value_range)}"

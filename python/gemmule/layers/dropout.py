@@ -8,8 +8,9 @@ from typing import Any
 
 from gemmule import ops
 from gemmule.errors import received
+from gemmule.layers.holding import calls
 from gemmule.layers.layer import Layer
-from gemmule.layers.structure import Shape, standardize_shape
+from gemmule.layers.structure import Shape, is_shape, standardize_shape
 from gemmule.memory import persistent
 from gemmule.ops.windows import check_channels_last
 from gemmule.plan import refuse_replay
@@ -124,13 +125,25 @@ class _SpatialDropout(Dropout):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(rate, noise_shape=self._noise, seed=seed, **kwargs)
 
-    def _pattern_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != len(self._noise):
+    def _check_rank(self, shape: Any) -> None:
+        if not is_shape(shape) or len(shape) != len(self._noise):
             raise ValueError(
                 f"{where('spatial_dropout')}: the input must have {len(self._noise)} dimensions, {self._axes}."
                 f"{received(input_shape=shape)}"
             )
-        return super()._pattern_shape(shape)
+
+    def build(self, input_shape: Shape) -> None:
+        if not calls.depth:  # in a call, `call` names the shape that came
+            self._check_rank(input_shape)
+        super().build(input_shape)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        self._check_rank(inputs.shape)
+        return super().call(inputs, training)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_rank(input_shape)
+        return super().compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -182,6 +182,10 @@ class Layer(Ruled):
         """A layer, without weights yet, from what `get_config` returned."""
         return make(cls, config)
 
+    def _twin(self) -> Any:
+        """A layer like this one, without weights yet."""
+        return type(self).from_config(self.get_config())
+
     # ---- Calling ---------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
@@ -223,6 +227,8 @@ class Layer(Ruled):
                 outputs = self.call(*args, **kwargs)
                 if self.activity_regularizer is not None:
                     self._add_activity_losses(outputs)
+        except RecursionError as error:
+            raise self._endless(error) from None
         finally:
             calls.training = outer
             calls.depth -= 1
@@ -231,6 +237,14 @@ class Layer(Ruled):
         if calls.watcher is not None:
             calls.watcher(self, outputs)
         return outputs
+
+    def _endless(self, error: RecursionError) -> Exception:
+        if calls.depth > 1:  # the outermost layer has room to say it
+            return error
+        return RuntimeError(
+            f'Layer "{self.name}" calls itself without an end, or so do layers in it. Call other layers in call(); to '
+            f"call what a parent class does, write super().call(inputs). Received: {error}."
+        )
 
     def _convert(self, value: Any) -> Tensor:
         tensor = value if isinstance(value, Tensor) else as_tensor(value)

@@ -86,6 +86,10 @@ class Lambda(Layer):
             "weights with save_weights."
         )
 
+    def _twin(self) -> Any:
+        config = super().get_config()  # in memory, the function itself goes along
+        return type(self)(self.function, self._shape_of_result, arguments=self.arguments, **config)
+
 
 def _names_training(function: Callable[..., Any]) -> bool:
     try:

@@ -126,7 +126,7 @@ class _Cloner:
 def _like(layer: Any) -> Any:
     if isinstance(layer, (Sequential, Functional)):
         return _Cloner(None).model(layer)
-    twin = type(layer).from_config(layer.get_config())
+    twin = layer._twin()
     twin._given_name = layer._given_name  # an automatic name stays one: files number those anew
     return twin
 

@@ -93,6 +93,13 @@ class Sequential(Model):
         if isinstance(layer, SymbolicTensor) and layer.node and isinstance(layer.node.operation, InputLayer):
             layer = layer.node.operation
         _check_layer(layer)
+        if any(part is self for part in layer._flatten_layers()):
+            raise ValueError(
+                f'Sequential model "{self.name}" cannot hold "{layer.name}", which holds "{self.name}": it would be a '
+                "part of itself. Add a copy instead: gm.models.clone_model(model)."
+            )
+        if not self._stack:  # the first layer decides, as in a functional model
+            self._dtype, self._array_dtype = layer.dtype, layer._array_dtype
         if layer.dtype != self.dtype:
             raise ValueError(
                 f'A model has one floating dtype: "{self.name}" is {self.dtype}, but its layer "{layer.name}" is '
