@@ -51,6 +51,11 @@ def refuse_replay(problem: str) -> None:
         recording.object(problem)
 
 
+def is_recording() -> bool:
+    """Whether this thread runs a step that may become a plan, which must not depend on values."""
+    return getattr(_local, "recording", None) is not None
+
+
 class NativePlan:
     """Replays calls in C++.
 

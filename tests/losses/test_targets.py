@@ -237,3 +237,32 @@ def test_the_loss_itself_refuses_to_broadcast() -> None:
     )
     with pytest.raises(ValueError, match=exactly(message)):
         gm.metrics.BinaryAccuracy().update_state(np.zeros(5), np.zeros((5, 1)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "predictions", "message"),
+    [
+        ("SparseCategoricalCrossentropy", [0, 7], np.full((2, 5), 0.2), "target 7 at position 1 is out of range"),
+        (
+            "SparseCategoricalCrossentropy",
+            [0.5, 1],
+            np.full((2, 5), 0.2),
+            "target 0.5 at position 0 is not a whole number",
+        ),
+        ("BinaryCrossentropy", [[0.0], [3.0]], [[0.5], [0.5]], "target 3.0 at position 1 is not between 0 and 1"),
+    ],
+)
+def test_direct_calls_look_at_the_values_of_targets(loss, targets, predictions, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        getattr(gm.losses, loss)()(targets, predictions)
+    with pytest.raises(ValueError, match=message):
+        getattr(gm.metrics, loss)().update_state(targets, predictions)
+
+
+def test_losses_in_recorded_steps_read_no_values() -> None:
+    x, y = np.zeros((64, 3), np.float32), np.arange(64, dtype=np.int32) % 2
+    model = gm.Sequential([gm.Input((3,)), gm.layers.Dense(2)])
+    model.compile("sgd", gm.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=True)
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0)  # would raise PlanError
+    ignoring = gm.losses.SparseCategoricalCrossentropy(ignore_class=9)
+    assert float(ignoring([0, 9], [[0.5, 0.5], [0.5, 0.5]])) == pytest.approx(np.log(2))

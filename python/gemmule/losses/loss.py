@@ -20,6 +20,7 @@ from gemmule.losses.checks import (
 from gemmule.mutation import Watched
 from gemmule.naming import snake_case
 from gemmule.ops.shapes import as_float, as_tensor
+from gemmule.plan import is_recording
 from gemmule.tensor import Tensor
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
@@ -69,10 +70,17 @@ class Loss(Watched):
 
         Returns:
             A tensor without dimensions; the values for each example with `reduction="none"`.
+
+        Raises:
+            ValueError: for targets that cannot belong to the predictions. Recorded steps look at shapes alone: `fit`
+                has seen the values before.
         """
+        given = y_true
         y_true, y_pred = self._as_tensors(y_true, y_pred)
         values = self.call(y_true, y_pred)
         check_returned(f'The loss "{self.name}"', values)
+        if y_pred.ndim > 1 and isinstance(values, Tensor) and not is_recording():
+            self.check_targets(as_tensor(given).array, y_pred.shape)
         return reduce_weighted(values, sample_weight, self.reduction, self.mask(y_true, values))
 
     def mask(self, y_true: Any, values: Tensor) -> Tensor | None:
