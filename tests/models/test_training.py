@@ -534,4 +534,6 @@ def test_metrics_that_the_model_and_its_layers_hold_are_reported_and_start_anew_
     assert model.metrics_names == ["loss", "accuracy", "accuracy_1", "size", "size_1"]
     assert [metric.name for metric in model.metrics] == ["loss", "accuracy", "accuracy", "size", "size"]
     assert model.evaluate(X, Y, batch_size=20, verbose=0)[3] == pytest.approx(np.abs(X).mean())
+    model.late = gm.metrics.Mean(name="late")
+    assert "late" in model.evaluate(X, Y, verbose=0, return_dict=True)
     assert model.train_on_batch(X[:9], Y[:9], return_dict=True)["size"] == pytest.approx(np.abs(X[:9]).mean())

@@ -185,7 +185,7 @@ class Holder:
         state = self.__dict__
         if isinstance(value, (Holder, Variable)) and state.get(name) is not value:
             self._adopt(name, value)
-        if isinstance(value, (Holder, Variable, list, tuple, Mapping)):
+        if isinstance(value, (Holder, Variable, mutation.Watched, list, tuple, Mapping)):  # metrics are watched
             mutation.count_holding()
         if name not in state and state.get("_built") and isinstance(getattr(type(self), name, self), mutation.PLAIN):
             state[name] = getattr(type(self), name)  # a class's default, overruled on a layer that may be recorded

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from gemmule.errors import not_yet, received
-from gemmule.layers.structure import attributes_of, unique
-from gemmule.metrics import Metric
+from gemmule.layers.structure import unique
 from gemmule.models.compiled import Compiled
-from gemmule.models.measures import Measures
+from gemmule.models.measures import Measures, held_metrics
 from gemmule.models.objective import Objective
 from gemmule.models.outputs import Outputs
 from gemmule.models.predictor import Predictor
@@ -133,10 +132,9 @@ class Compilation:
 
         As in Keras, those of models inside of it do not count.
         """
-        model = cast("Model", self)
-        layers = [layer for layer in model._flatten_layers() if layer is model or not isinstance(layer, Compilation)]
-        own = [metric for layer in layers for _, metric in attributes_of(layer, (Metric,), layer._untracked)]
-        return unique([*(self._compiled.metrics if self._compiled else ()), *own])
+        if self._compiled is None:
+            return held_metrics(cast("Model", self))
+        return unique([*self._compiled.metrics, *self._compiled.held_metrics()])
 
     @property
     def metrics_names(self) -> list[str]:

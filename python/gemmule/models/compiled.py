@@ -18,7 +18,7 @@ from gemmule.errors import check_connected, received
 from gemmule.layers.structure import Inventory, unique
 from gemmule.memory import persistent
 from gemmule.models.feed import new_cursor
-from gemmule.models.measures import Measures, free_labels
+from gemmule.models.measures import Measures, free_labels, held_metrics
 from gemmule.models.objective import Objective
 from gemmule.models.outputs import Outputs
 from gemmule.optimizers.states import Targets
@@ -54,7 +54,7 @@ class Compiled:
         self.cursor, self.test_cursor = new_cursor(), new_cursor()
         self.flag = persistent((1,), "int32")
         self._model = model
-        self._held: list[Any] | None = None  # metrics of model and layers, as found by the last reset
+        self._held: tuple[Inventory, list[Any]] | None = None  # metrics of model and layers, and what these held then
         self._training = True  # what `results` speaks of: the training, or the evaluation in the middle of it
         self._aside: list[
             tuple[Any, list[np.ndarray]]
@@ -79,7 +79,7 @@ class Compiled:
         name is taken.
         """
         named = self._compiled_metrics()
-        for metric in self._all_metrics()[len(named) :] if self._held is None else self._held:
+        for metric in self._all_metrics()[len(named) :]:
             label = next(label for label in free_labels(metric.name) if label not in named)
             named[label] = metric
         return named
@@ -97,9 +97,13 @@ class Compiled:
 
     def _all_metrics(self) -> list[Any]:
         """Those that the model and its layers hold, too."""
-        compiled = {id(metric): metric for metric in self.metrics}
-        self._held = unique(metric for metric in self._model.metrics if id(metric) not in compiled)
-        return [*compiled.values(), *self._held]
+        return unique([*self.metrics, *self._model.metrics])
+
+    def held_metrics(self) -> list[Any]:
+        """Those that the model and its layers have as attributes, looked for when they may have others."""
+        if self._held is None or not self._held[0].is_current():
+            self._held = Inventory(self._model._flatten_layers()), held_metrics(self._model)
+        return self._held[1]
 
     def resolve(self, outputs: Outputs, data: Dataset) -> list[Form]:
         """Completes losses and metrics once the outputs are known, and checks the targets against them.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemmule import metrics as metrics_module
 from gemmule.errors import received
+from gemmule.layers.structure import attributes_of, unique
 from gemmule.losses import Loss
 from gemmule.metrics import Metric
 from gemmule.models.outputs import Outputs
+
+if TYPE_CHECKING:
+    from gemmule.models.model import Model
 
 
 class Measure(NamedTuple):
@@ -90,6 +94,12 @@ class Measures:
                 measure.metric.update_state(y, y_pred, sample_weight=weights[measure.output])
             else:
                 measure.metric.update_state(y, y_pred)
+
+
+def held_metrics(model: Model) -> list[Metric]:
+    """The metrics that a model and its layers have as attributes, without those of models inside of it."""
+    layers = [layer for layer in model._flatten_layers() if layer is model or not hasattr(layer, "train_step")]
+    return unique(metric for layer in layers for _, metric in attributes_of(layer, (Metric,), layer._untracked))
 
 
 def _by_output(argument: str, value: Any, outputs: Outputs) -> list[list[Any]]:
