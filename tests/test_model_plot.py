@@ -14,6 +14,7 @@ from gemmule.layers import Add, Dense, Flatten
 from gemmule.utils import model_plot
 from gemmule.utils.graph_layout import arrange
 from gemmule.utils.model_picture import Picture
+from gemmule.utils.nested_layout import arrange_nested
 from tests.helpers import exactly
 
 
@@ -71,6 +72,33 @@ def test_late_inputs_stand_where_they_are_needed():
     assert layout.centers[3][1] == layout.centers[1][1]
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_frames_hold_their_boxes_and_no_others(seed):
+    """Boxes in a row of groups, some of them inside of others; edges lead across and forward."""
+    sizes, edges = random_graph(seed)
+    parents = [0, 0, 1, 0]
+    groups = [min(4 * box // len(sizes), 3) for box in range(len(sizes))]
+    layout, frames = arrange_nested(sizes, [(a, b) for a, b in edges if a < b], groups, parents)
+    around = {3: {3}, 2: {2, 1}, 1: {1}, 0: set()}
+    for box, ((x, y), (w, h)) in enumerate(zip(layout.centers, sizes)):
+        for group, (left, top, right, bottom) in frames.items():
+            inside = left <= x - w / 2 and x + w / 2 <= right and top <= y - h / 2 and y + h / 2 <= bottom
+            outside = x + w / 2 <= left or right <= x - w / 2 or y + h / 2 <= top or bottom <= y - h / 2
+            assert inside if group in around[groups[box]] else outside
+    for (a, b), route in zip([(a, b) for a, b in edges if a < b], layout.routes):
+        assert route[0] == pytest.approx((layout.centers[a][0], layout.centers[a][1] + sizes[a][1] / 2))
+        assert route[-1] == pytest.approx((layout.centers[b][0], layout.centers[b][1] - sizes[b][1] / 2))
+        assert [y for _, y in route] == sorted(y for _, y in route)
+
+
+def test_a_model_called_twice_has_a_frame_for_each_call():
+    x, y = gm.Input((4,)), gm.Input((4,))
+    inner = gm.Sequential([gm.Input((4,)), Dense(3), Dense(2)], name="inner")
+    picture = picture_of(gm.Model([x, y], inner(x) + 2.0 * inner(y)), expand=True)
+    assert picture.frames == [("", 0), ("inner (Sequential)", 0), ("inner (Sequential)", 0)]
+    assert [box.group for box in picture.boxes].count(1) == [box.group for box in picture.boxes].count(2) == 2
+
+
 def picture_of(model, expand=False, **show):
     options = dict.fromkeys(("shapes", "dtype", "names", "activations", "trainable"), False)
     picture = Picture(options | show, expand)
@@ -120,8 +148,21 @@ def test_a_picture_by_graphviz(tmp_path):
     drawing = gm.utils.plot_model(residual(), tmp_path / "model.svg", show_shapes=True, renderer="graphviz", dpi=60)
     assert drawing._repr_png_().startswith(b"\x89PNG")
     assert b"<svg" in (tmp_path / "model.svg").read_bytes()
-    with pytest.raises(ValueError, match=r"^plot_model: Graphviz could not draw the model"):
-        gm.utils.plot_model(residual(), tmp_path / "model.nonsense", renderer="graphviz")
+
+
+@pytest.mark.parametrize("renderer", ["graphviz", "matplotlib"])
+def test_unknown_formats(tmp_path, renderer):
+    if renderer == "matplotlib":
+        pytest.importorskip("matplotlib")
+    elif not shutil.which("dot"):
+        pytest.skip("Graphviz is not there")
+    message = (
+        "plot_model: no picture of this format can be drawn. Let to_file end with .png, .svg, .pdf or .jpg. "
+        "Received: format='nonsense'."
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        gm.utils.plot_model(residual(), tmp_path / "model.nonsense", renderer=renderer)
+    assert not list(tmp_path.iterdir())
 
 
 def test_graphviz_may_be_missing(monkeypatch):
@@ -138,7 +179,7 @@ def test_graphviz_may_be_missing(monkeypatch):
 def test_a_picture_by_matplotlib(tmp_path, rankdir, name):
     pytest.importorskip("matplotlib")
     path = tmp_path / name
-    options = {"rankdir": rankdir, "expand_nested": True, "show_shapes": True, "dpi": 50}
+    options = {"rankdir": rankdir, "expand_nested": True, "show_shapes": True, "show_layer_names": True, "dpi": 50}
     figure = gm.utils.plot_model(residual(), path, renderer="matplotlib", **options)
     assert path.stat().st_size > 1000
     drawn = {text.get_text() for text in figure.axes[0].texts}

@@ -119,6 +119,7 @@ def normalized(
     strides: int = 1,
     activation: str | None = "relu",
     name: str | None = None,
+    epsilon: float = 1e-5,
     **options: Any,
 ) -> SymbolicTensor:
     """Convolution without bias, batch normalization, activation.
@@ -130,9 +131,10 @@ def normalized(
         strides: of the convolution.
         activation: `None` for none.
         name: beginning of the layers' names: `<name>_conv`, `<name>_bn`, `<name>_relu`.
+        epsilon: of the normalization.
         **options: further arguments of the convolution.
     """
     usual: dict[str, Any] = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     x = layers.Conv2D(filters, kernel_size, strides=strides, name=name and f"{name}_conv", **(usual | options))(x)
-    x = layers.BatchNormalization(epsilon=1e-5, name=name and f"{name}_bn")(x)
+    x = layers.BatchNormalization(epsilon=epsilon, name=name and f"{name}_bn")(x)
     return x if activation is None else layers.Activation(activation, name=name and f"{name}_{activation}")(x)

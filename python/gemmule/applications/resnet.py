@@ -164,7 +164,7 @@ def network(title: str, text: str, block: Block, counts: Sequence[int], **option
 
 _HE = 'K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image recognition", 2016'
 # Keras gives the convolutions of its bottleneck networks biases, which the normalization behind them makes idle.
-_BIASED: dict[str, Any] = {"use_bias": True}
+_BIASED: dict[str, Any] = {"use_bias": True, "epsilon": 1.001e-5}
 
 ResNet18 = network("ResNet18", f"ResNet-18 ({_HE}): 11,699,112 weights with 1000 classes.", basic_block, (2, 2, 2, 2))
 ResNet34 = network("ResNet34", f"ResNet-34 ({_HE}): 21,814,696 weights with 1000 classes.", basic_block, (3, 4, 6, 3))

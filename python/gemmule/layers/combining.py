@@ -22,7 +22,7 @@ class Concatenate(_Merge):
     """Tensors joined along an axis.
 
     Args:
-        axis: the axis, the last one by default; not the batch.
+        axis: the axis, the last one by default; 0 is the batch.
         **kwargs: `name`, `dtype`.
 
     Input shape:
@@ -41,10 +41,8 @@ class Concatenate(_Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or axis == 0:
-            raise ValueError(
-                f"{self._where()}: axis must be an integer other than 0, which is the batch.{received(axis=axis)}"
-            )
+        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+            raise ValueError(f"{self._where()}: axis must be an integer.{received(axis=axis)}")
         self.axis = int(axis)
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -55,10 +53,10 @@ class Concatenate(_Merge):
         self._check_list(input_shape)
         first = tuple(input_shape[0])
         rank = len(first)
-        axis = self.axis % rank if -rank <= self.axis < rank else 0
-        rest = [(*shape[:axis], *shape[axis + 1 :]) for shape in input_shape]
-        if axis == 0 or any(len(shape) != rank for shape in input_shape):
+        if not -rank <= self.axis < rank or any(len(shape) != rank for shape in input_shape):
             raise self._misfit(input_shape)
+        axis = self.axis % rank
+        rest = [(*shape[:axis], *shape[axis + 1 :]) for shape in input_shape]
         try:
             common = [_equal(dims) for dims in zip(*rest)]
         except ValueError:

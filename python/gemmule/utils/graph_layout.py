@@ -6,7 +6,7 @@ pass a rank get a place there, too (a *bend*), so that they do not run through b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _ORDER_SWEEPS, _PLACE_SWEEPS = 12, 16
@@ -30,20 +30,20 @@ class Layout(NamedTuple):
 
 
 def arrange(
-    sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], groups: Sequence[int] | None = None
+    sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], ends: Mapping[int, str] | None = None
 ) -> Layout:
     """Lays a graph without cycles out from top to bottom.
 
     Args:
         sizes: width and height of each box, in inches.
         edges: pairs of boxes, from and to.
-        groups: boxes of the same number stay side by side.
+        ends: boxes that stay in the first rank (`"in"`) or in the last one (`"out"`).
 
     Returns:
         The places of boxes and lines.
     """
-    ranks = _ranks(len(sizes), edges)
-    chains, rank_of, widths, group_of = _with_bends(sizes, edges, ranks, list(groups or [0] * len(sizes)))
+    ranks = _ranks(len(sizes), edges, ends or {})
+    chains, rank_of, widths = _with_bends(sizes, edges, ranks)
     rows: list[list[int]] = [[] for _ in range(max(rank_of, default=-1) + 1)]
     for node, rank in enumerate(rank_of):
         rows[rank].append(node)
@@ -53,7 +53,7 @@ def arrange(
     for a, b in links:
         below[a].append(b)
         above[b].append(a)
-    rows = _ordered(rows, above, below, group_of)
+    rows = _ordered(rows, above, below)
     x = _places(rows, above, below, widths, len(sizes))
     left = min((x[n] - widths[n] / 2 for n in range(len(widths))), default=0.0)
     x = [value - left for value in x]
@@ -66,7 +66,7 @@ def arrange(
     return Layout(centers, routes, width, tops[-1] + heights[-1] if rows else 0.0)
 
 
-def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+def _ranks(count: int, edges: Sequence[tuple[int, int]], ends: Mapping[int, str]) -> list[int]:
     """Longest distance from a start. What leads to one box only stands right above it, however late that comes."""
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
@@ -76,7 +76,7 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     missing = [len(nodes) for nodes in before]
     order = [node for node in range(count) if not missing[node]]
     ranks = [0] * count
-    alone = [True] * count  # whether nothing above leads elsewhere
+    alone = [node not in ends for node in range(count)]  # whether nothing above leads elsewhere
     for node in order:  # grows while it is walked
         for other in after[node]:
             ranks[other] = max(ranks[other], ranks[node] + 1)
@@ -87,14 +87,16 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     for node in reversed(order):
         if alone[node] and after[node]:
             ranks[node] = min(ranks[other] for other in after[node]) - 1
+    for node in (node for node, end in ends.items() if end == "out"):
+        ranks[node] = max(ranks)
     return ranks
 
 
 def _with_bends(
-    sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], ranks: list[int], groups: list[int]
-) -> tuple[list[list[int]], list[int], list[float], list[int]]:
-    """Each edge as a chain of nodes, one on each rank; with rank, width and group of all nodes."""
-    rank_of, widths, group_of = list(ranks), [width for width, _ in sizes], list(groups)
+    sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], ranks: list[int]
+) -> tuple[list[list[int]], list[int], list[float]]:
+    """Each edge as a chain of nodes, one on each rank; with rank and width of all nodes."""
+    rank_of, widths = list(ranks), [width for width, _ in sizes]
     chains = []
     for a, b in edges:
         chain = [a]
@@ -102,17 +104,14 @@ def _with_bends(
             chain.append(len(rank_of))
             rank_of.append(rank)
             widths.append(_BEND)
-            group_of.append(groups[a] if groups[a] == groups[b] else 0)
         chains.append([*chain, b])
-    return chains, rank_of, widths, group_of
+    return chains, rank_of, widths
 
 
 # ---- Order in a rank -------------------------------------------------------------------------------------------------
 
 
-def _ordered(
-    rows: list[list[int]], above: list[list[int]], below: list[list[int]], groups: list[int]
-) -> list[list[int]]:
+def _ordered(rows: list[list[int]], above: list[list[int]], below: list[list[int]]) -> list[list[int]]:
     """Rows sorted by the means of their neighbours' places, up and down; the best of some sweeps."""
     best, fewest = [list(row) for row in rows], _crossings(rows, below)
     for sweep in range(_ORDER_SWEEPS):
@@ -124,8 +123,7 @@ def _ordered(
             place = {node: float(index) for index, node in enumerate(fixed)}
             neighbours = above if down else below
             key = {node: _mean([place[o] for o in neighbours[node]], index) for index, node in enumerate(rows[rank])}
-            together = {g: _mean([key[n] for n in rows[rank] if groups[n] == g], 0) for g in {groups[n] for n in key}}
-            rows[rank].sort(key=lambda n: (together[groups[n]] if groups[n] else key[n], groups[n], key[n]))
+            rows[rank].sort(key=key.__getitem__)
         found = _crossings(rows, below)
         if found < fewest:
             best, fewest = [list(row) for row in rows], found

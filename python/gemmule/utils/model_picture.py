@@ -65,10 +65,8 @@ class Picture:
             operation = node.operation
             feeds = [self._from[id(tensor)] for tensor in node.inputs]
             if self._expand and _is_graph(operation):
-                if id(operation) not in boxes:
-                    self.frames.append((f"{operation.name} ({type(operation).__name__})", group))
-                    boxes[id(operation)] = len(self.frames) - 1
-                self._add_graph(operation, boxes[id(operation)], feeds)
+                self.frames.append((f"{operation.name} ({type(operation).__name__})", group))
+                self._add_graph(operation, len(self.frames) - 1, feeds)
                 for outer, inner in zip(find(node.outputs), find(operation.output_structure)):
                     self._from[id(outer)] = self._from[id(inner)]
                 continue

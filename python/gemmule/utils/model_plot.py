@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gemmule.errors import received
 from gemmule.utils.files import atomic_write
-from gemmule.utils.graph_layout import Layout, arrange
+from gemmule.utils.graph_layout import Layout
 from gemmule.utils.model_picture import Box, Picture
+from gemmule.utils.nested_layout import arrange_nested
 
 __all__ = ["Drawing", "plot_model"]
 
@@ -42,7 +44,7 @@ def plot_model(
     to_file: str | os.PathLike[str] | None = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,
-    show_layer_names: bool = True,
+    show_layer_names: bool = False,
     rankdir: str = "TB",
     expand_nested: bool = False,
     dpi: int = 200,
@@ -69,7 +71,7 @@ def plot_model(
         A `Drawing` by Graphviz or a matplotlib `Figure`; notebooks show both.
 
     Raises:
-        ValueError: if the model is no graph, or for an unknown direction or renderer.
+        ValueError: if the model is no graph, or for an unknown direction, renderer or format.
         ImportError: if neither Graphviz nor matplotlib is there.
 
     Example:
@@ -118,8 +120,17 @@ def _run_dot(source: str, kind: str, dpi: float) -> bytes:
         ) from error
     except subprocess.CalledProcessError as error:
         text = error.stderr.decode(errors="replace").strip()[:300]
+        if "not recognized" in text:
+            raise _unknown_format(kind) from None
         raise ValueError(f"plot_model: Graphviz could not draw the model: {text}.{received(format=kind)}") from error
     return done.stdout
+
+
+def _unknown_format(kind: str) -> ValueError:
+    return ValueError(
+        "plot_model: no picture of this format can be drawn. Let to_file end with .png, .svg, .pdf or .jpg."
+        f"{received(format=kind)}"
+    )
 
 
 def to_dot(boxes: list[Box], edges: list[tuple[int, int]], frames: list[tuple[str, int]], rankdir: str) -> str:
@@ -177,9 +188,14 @@ def _by_matplotlib(picture: Picture, to_file: Any, rankdir: str, dpi: float) -> 
         ) from error
     sizes = [_size(box) for box in picture.boxes]
     across = rankdir in ("LR", "RL")
-    layout = arrange([(h, w) if across else (w, h) for w, h in sizes], picture.edges, [b.group for b in picture.boxes])
+    layout, frames = arrange_nested(
+        [(h, w) if across else (w, h) for w, h in sizes],
+        picture.edges,
+        [box.group for box in picture.boxes],
+        [parent for _, parent in picture.frames],
+    )
     extent = (layout.height, layout.width) if across else (layout.width, layout.height)
-    border = 0.15 + 0.2 * (len(picture.frames) > 1)
+    border = 0.15
     width, height = (max(side + 2 * border, 1.0) for side in extent)
     dpi = min(dpi, _LARGEST / max(width, height))
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white")
@@ -188,13 +204,15 @@ def _by_matplotlib(picture: Picture, to_file: Any, rankdir: str, dpi: float) -> 
     axes.set_xlim(-border, width - border)
     axes.set_ylim(height - border, -border)  # y grows downward, as in the layout
     turn = _Turn(rankdir, layout)
-    _draw_frames(axes, picture, turn, layout, sizes)
+    _draw_frames(axes, picture, turn, frames)
     for route in layout.routes:
         _draw_arrow(axes, [turn(point) for point in route], across)
     for box, center, size in zip(picture.boxes, layout.centers, sizes):
         _draw_box(axes, box, turn(center), size)
     if to_file is not None:
         kind = Path(to_file).suffix.lstrip(".").lower() or "png"
+        if kind not in figure.canvas.get_supported_filetypes():
+            raise _unknown_format(kind)
         with atomic_write(to_file) as file:
             figure.savefig(file, format=kind, dpi=dpi)
     return figure
@@ -258,24 +276,23 @@ def _draw_arrow(axes: Any, points: list[tuple[float, float]], across: bool) -> N
     )
 
 
-def _draw_frames(axes: Any, picture: Picture, turn: _Turn, layout: Layout, sizes: list[tuple[float, float]]) -> None:
+def _draw_frames(axes: Any, picture: Picture, turn: _Turn, frames: Mapping[int, tuple[float, ...]]) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    for group in range(1, len(picture.frames)):
-        inside = [i for i, box in enumerate(picture.boxes) if group in _path(picture.frames, box.group)]
-        if not inside:
-            continue
-        depth = 0.05 * max(len(_path(picture.frames, picture.boxes[i].group)) for i in inside)
-        corners = [(turn(layout.centers[i]), sizes[i]) for i in inside]
-        left = min(x - w / 2 for (x, _), (w, _) in corners) - 0.05 - depth
-        right = max(x + w / 2 for (x, _), (w, _) in corners) + 0.05 + depth
-        top = min(y - h / 2 for (_, y), (_, h) in corners) - 0.12 - depth
-        bottom = max(y + h / 2 for (_, y), (_, h) in corners) + 0.05 + depth
-        style = "round,pad=0,rounding_size=0.08"
+    for group, (x0, y0, x1, y1) in frames.items():
+        (left, right), (top, bottom) = (sorted(ends) for ends in zip(turn((x0, y0)), turn((x1, y1))))
         axes.add_patch(
             FancyBboxPatch(
-                (left, top), right - left, bottom - top, style, fc="none", ec=_FRAME, lw=1, ls="--", zorder=0
+                (left, top),
+                right - left,
+                bottom - top,
+                "round,pad=0,rounding_size=0.08",
+                fc="none",
+                ec=_FRAME,
+                lw=1,
+                ls="--",
+                zorder=0,
             )
         )
         title = picture.frames[group][0]
-        axes.text(left + 0.05, top + 0.075, title, fontsize=6.5, color="#7d64ad", va="center", ha="left")
+        axes.text(left + 0.05, top + 0.09, title, fontsize=6.5, color="#7d64ad", va="center", ha="left")
