@@ -266,3 +266,19 @@ def test_get() -> None:
 def test_complaints(make, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=exactly(message)):
         make()
+
+
+def test_auc_takes_the_number_of_columns_from_the_first_batch() -> None:
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(60, 4)).astype(np.float32), rng.integers(0, 2, (60, 3)).astype(np.float32)
+    auc, known = gm.metrics.AUC(multi_label=True), gm.metrics.AUC(multi_label=True, num_labels=3)
+    assert float(auc.result()) == 0
+    model = gm.Sequential([gm.Input((4,)), gm.layers.Dense(3, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=[auc], jit_compile=True)
+    model.fit(x, y, batch_size=10, epochs=2, verbose=0)
+    known.update_state(y, model.predict(x))
+    found = model.evaluate(x, y, batch_size=10, verbose=0)[1]
+    assert found == pytest.approx(float(known.result()), abs=1e-12)
+    assert auc.get_config()["num_labels"] is None
+    with pytest.raises(ValueError, match=r"the predictions need the shape \(examples, 3\)"):
+        auc.update_state(y[:, :2], y[:, :2])

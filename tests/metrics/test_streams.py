@@ -314,10 +314,6 @@ def update(metric: gm.metrics.Metric, *args: Any) -> Any:
             "Unknown summation_method 'trapezoid'. Known: interpolation, majoring, minoring.",
         ),
         (
-            lambda: gm.metrics.AUC(multi_label=True), ValueError,
-            "AUC: multi_label=True needs the number of columns: num_labels=...",
-        ),
-        (
             lambda: gm.metrics.AUC(num_labels=3), ValueError,
             "AUC: num_labels is for multi_label=True. Received: num_labels=3.",
         ),

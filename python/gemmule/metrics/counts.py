@@ -24,7 +24,7 @@ class Counts(Metric):
         name: its name.
         top_k: only so many of the largest predictions of each example may be positive.
         class_id: look at this column alone.
-        labels: keep the columns apart, so many of them.
+        labels: keep the columns apart, so many of them; 0 if the first batch will tell, see `AUC`.
 
     Attributes:
         thresholds: as given.
@@ -47,7 +47,10 @@ class Counts(Metric):
         super().__init__(dtype, name)
         self.thresholds = [float(threshold) for threshold in thresholds]
         self.top_k, self.class_id, self._labels = top_k, class_id, labels
-        columns = () if labels is None else (labels,)
+        if labels != 0:
+            self._make_sums(() if labels is None else (labels,))
+
+    def _make_sums(self, columns: tuple[int, ...]) -> None:
         self.true_positives = self._sums((len(self.thresholds), *columns), "true_positives")
         self.false_positives = self._sums((len(self.thresholds), *columns), "false_positives")
         self.positives = self._sums(columns, "positives")

@@ -33,7 +33,7 @@ class AUC(Counts):
         dtype: only `None`.
         thresholds: those between 0 and 1 to use instead.
         multi_label: whether each column has a curve of its own; the result is the mean of the areas.
-        num_labels: number of columns; needed with `multi_label`.
+        num_labels: number of columns, that of the first batch by default.
         label_weights: one for each column: what its area counts, or, without `multi_label`, its examples.
         from_logits: whether predictions are scores before a sigmoid.
 
@@ -48,6 +48,7 @@ class AUC(Counts):
     """
 
     direction = "up"
+    _unwatched = Counts._unwatched | {"_labels"}  # known with the first batch
 
     def __init__(
         self,
@@ -68,16 +69,15 @@ class AUC(Counts):
             raise ValueError(
                 f"Unknown summation_method {summation_method!r}.{did_you_mean(summation_method, SUMMATIONS)}"
             )
-        if multi_label and num_labels is None:
-            raise ValueError("AUC: multi_label=True needs the number of columns: num_labels=...")
         if num_labels is not None and not multi_label:
             raise ValueError(f"AUC: num_labels is for multi_label=True.{received(num_labels=num_labels)}")
         inner = inner_thresholds(num_thresholds) if thresholds is None else sorted(listed_thresholds("AUC", thresholds))
-        labels = None if num_labels is None else check_k("AUC", "num_labels", num_labels)
+        given = None if num_labels is None else check_k("AUC", "num_labels", num_labels)
+        labels = 0 if multi_label and given is None else given
         super().__init__([-EPSILON, *inner, 1 + EPSILON], name or "auc", dtype, labels=labels)
         self.curve, self.summation_method = str(curve).upper(), str(summation_method).lower()
         self.label_weights = None if label_weights is None else [float(weight) for weight in label_weights]
-        self.from_logits, self._given = bool(from_logits), thresholds
+        self.from_logits, self._given, self._given_labels = bool(from_logits), thresholds, given
 
     @property
     def num_thresholds(self) -> int:
@@ -93,6 +93,9 @@ class AUC(Counts):
             sample_weight: one weight for each example or value; 1 by default.
         """
         p = as_float(y_pred)
+        if self._labels == 0 and p.ndim == 2:
+            self._labels = p.shape[1]
+            self._make_sums((self._labels,))
         if self._labels is not None and p.shape[1:] != (self._labels,):
             raise ValueError(
                 f"{self.name}: with multi_label=True the predictions need the shape (examples, {self._labels})."
@@ -114,6 +117,8 @@ class AUC(Counts):
 
     def result(self) -> Tensor:
         """The area so far, float64."""
+        if self._labels == 0:  # nothing so far
+            return Tensor(np.zeros((), np.float64))
         self._check_range()
         tp, fp, fn, tn = self.true_positives, self.false_positives, self.false_negatives, self.true_negatives
         if self.curve == "PR" and self.summation_method == "interpolation":
@@ -152,7 +157,7 @@ class AUC(Counts):
             "summation_method": self.summation_method,
             "thresholds": self._given,
             "multi_label": self._labels is not None,
-            "num_labels": self._labels,
+            "num_labels": self._given_labels,
             "label_weights": self.label_weights,
             "from_logits": self.from_logits,
         }
