@@ -436,3 +436,63 @@ def test_what_was_updated_before_variables_moved_is_let_go() -> None:
     optimizer.apply_gradients([(np.ones(4, np.float32), w)])
     assert len(optimizer._rules._rows) == 1
     np.testing.assert_allclose(w.numpy(), 0.6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("base", [gm.optimizers.Optimizer, gm.optimizers.SGD])
+def test_an_update_step_as_in_keras_is_refused_with_what_to_do(base: type[Any]) -> None:
+    class Sign(base):
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            variable.assign(variable - learning_rate * gm.ops.sign(gradient))
+
+    message = r"Sign: update_step\(gradient, variable, learning_rate\) .* is not called: .* in the train_step of a"
+    with pytest.raises(NotImplementedError, match=message):
+        Sign(0.1)
+    with pytest.raises(NotImplementedError, match="Optimizer: update_step"):
+        gm.optimizers.Optimizer(0.1)
+
+
+def test_a_formula_of_ones_own_in_a_train_step_is_recorded() -> None:
+    class Signed(gm.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = gm.layers.Dense(1)
+
+        def call(self, inputs: Any) -> Any:
+            return self.dense(inputs)
+
+        def train_step(self, data: Any) -> dict[str, Any]:
+            x, y = data
+            with gm.GradientTape() as tape:
+                loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+            for variable, gradient in zip(self.trainable_variables, tape.gradient(loss, self.trainable_variables)):
+                variable.assign(variable - 0.01 * gm.ops.sign(gradient))
+            return {"loss": loss}
+
+    weights = []
+    for eager in (False, True):
+        gm.utils.clear_session()
+        gm.utils.set_random_seed(1)
+        model = Signed()
+        model.compile("sgd", "mse", run_eagerly=eager, jit_compile=not eager)
+        losses = model.fit(X, Y, batch_size=16, epochs=4, shuffle=False, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
+        weights.append(model.get_weights())
+    for recorded, run_eagerly in zip(*weights):
+        np.testing.assert_array_equal(recorded, run_eagerly)
+
+
+def test_an_optimizer_is_serialized_and_made_again() -> None:
+    first = gm.optimizers.AdamW(0.3, beta_1=0.8, clipnorm=2.0)
+    config = gm.optimizers.serialize(first)
+    again = gm.optimizers.deserialize(config)
+    assert config["class_name"] == "AdamW"
+    assert type(again) is gm.optimizers.AdamW
+    assert again.get_config() == first.get_config()
+
+    class Faster(gm.optimizers.SGD):
+        pass
+
+    config = gm.optimizers.serialize(Faster(0.5))
+    assert type(gm.optimizers.deserialize(config, custom_objects={"Faster": Faster})) is Faster
+    with pytest.raises(ValueError, match="Unknown optimizer 'Faster'"):
+        gm.optimizers.deserialize(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gemmule.errors import describe, did_you_mean
@@ -14,10 +15,11 @@ from gemmule.optimizers.lion import Lion
 from gemmule.optimizers.optimizer import Optimizer
 from gemmule.optimizers.rmsprop import RMSprop
 from gemmule.optimizers.sgd import SGD
+from gemmule.registry import CustomObjectScope, get_registered_object, registered_name
 
 __all__ = [
     "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop",
-    "get", "schedules",
+    "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip
 
 CLASSES: dict[str, type[Any]] = {
@@ -53,7 +55,32 @@ def get(identifier: Any) -> Optimizer:
     raise TypeError(f"An optimizer is a name, as 'adam', or an Optimizer object. Received: {describe(identifier)}.")
 
 
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """What `deserialize` makes the optimizer from again: its class and arguments, not its slots."""
+    return {
+        "class_name": registered_name(type(optimizer)) or type(optimizer).__name__,
+        "config": optimizer.get_config(),
+    }
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """An optimizer from a name or from what `serialize` returned.
+
+    Args:
+        config: either.
+        custom_objects: classes of your own, by name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(config)
+
+
 def _class_of(name: str) -> type[Any]:
+    own = get_registered_object(name)
+    if own is not None:
+        return own
     if name.lower() not in CLASSES:
         raise ValueError(f"Unknown optimizer {name!r}.{did_you_mean(name.lower(), CLASSES)}")
     return CLASSES[name.lower()]

@@ -52,6 +52,7 @@ class Optimizer(StateKeeper):
 
     Raises:
         ValueError: for hyper-parameters that make no sense.
+        NotImplementedError: for a class without a kernel, or with an `update_step` as in Keras.
 
     Source: decoupled weight decay: Loshchilov and Hutter, 2019; averages: Polyak and Juditsky, 1992; clipping by norm:
     Pascanu, Mikolov and Bengio, 2013.
@@ -81,6 +82,14 @@ class Optimizer(StateKeeper):
         **kwargs: Any,
     ) -> None:
         kind = type(self).__name__
+        makes_steps = self.kernel or type(self).step is not Optimizer.step
+        if not makes_steps or hasattr(self, "update_step"):
+            raise NotImplementedError(
+                f"{kind}: update_step(gradient, variable, learning_rate) of Keras's optimizers is not called: here the "
+                "formula of an optimizer is a kernel. Derive from one that has it, such as gm.optimizers.SGD, to set "
+                "it up in another way; write a formula of your own with gm.ops and variable.assign in the train_step "
+                "of a model, which is recorded as well."
+            )
         self._check_kwargs(kwargs)
         if loss_scale_factor is not None:
             raise ValueError(
