@@ -200,6 +200,7 @@ ROWS = [
     Row("Activation", {"activation": "tanh"}, (3, 4), (3, 4)),
     Row("Activation", {"activation": "softmax"}, (3, 4), (3, 4)),
     Row("Activation", {"activation": "gelu"}),
+    Row("Identity", {}, (3, 4), (3, 4)),
     *[
         Row("Activation", {"activation": name}, gradient=KINKED)
         for name in ("celu", "relu6", "hard_sigmoid", "hard_silu", "hard_tanh", "softsign", "log_sigmoid")

@@ -4,7 +4,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from gemmule.layers.activation import ELU, Activation, ActivityRegularization, LeakyReLU, ReLU, Softmax
+from gemmule.layers.activation import ELU, Activation, ActivityRegularization, Identity, LeakyReLU, ReLU, Softmax
 from gemmule.layers.adaptive import Maxout, PReLU, RandomizedLeakyReLU
 from gemmule.layers.augment import RandomContrast, RandomCrop, RandomFlip
 from gemmule.layers.combining import Concatenate, Dot, concatenate, dot
@@ -49,7 +49,7 @@ from gemmule.layers.serialization import deserialize, register, serialize
 from gemmule.layers.wrapping import Lambda
 from gemmule.leftovers import missing
 
-register(Activation, Dense, Dropout, ELU, Flatten, InputLayer, LeakyReLU, ReLU, Reshape, Softmax)
+register(Activation, Dense, Dropout, ELU, Flatten, Identity, InputLayer, LeakyReLU, ReLU, Reshape, Softmax)
 register(ActivityRegularization, AlphaDropout, GaussianDropout, GaussianNoise, Maxout, PReLU, RandomizedLeakyReLU)
 register(Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract)
 register(Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
@@ -71,7 +71,7 @@ __all__ = [
     "Layer", "Input", "InputLayer",
     "Dense",
     "Conv1D", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D",
-    "Activation", "ELU", "LeakyReLU", "Maxout", "PReLU", "RandomizedLeakyReLU", "ReLU", "Softmax",
+    "Activation", "ELU", "Identity", "LeakyReLU", "Maxout", "PReLU", "RandomizedLeakyReLU", "ReLU", "Softmax",
     "BatchNormalization", "GroupNormalization", "LayerNormalization",
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
     "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",

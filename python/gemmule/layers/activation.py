@@ -57,6 +57,23 @@ class Activation(_Elementwise):
         return super().get_config() | {"activation": activations.serialize(self.activation)}
 
 
+class Identity(_Elementwise):
+    """Returns its inputs, tensors of any structure: a place to put another layer later.
+
+    Args:
+        **kwargs: `name`, `dtype`.
+
+    Example:
+        >>> gm.layers.Identity()([-1.0, 2.0]).numpy()
+        array([-1.,  2.], dtype=float32)
+    """
+
+    _wants_floats = False
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
 class ReLU(_Elementwise):
     """Rectified linear unit with variations: see `gm.activations.relu`.
 
