@@ -57,6 +57,8 @@ class Constraint(Watched):
 class NonNeg(Constraint):
     """Weights from 0 on. Optimizers do it in the same pass as the update.
 
+    Source: Chorowski and Zurada, 2015, "Learning Understandable Neural Networks With Nonnegative Weight Constraints".
+
     Example:
         >>> gm.constraints.NonNeg()([-1.0, 2.0]).numpy()
         array([0., 2.], dtype=float32)

@@ -19,6 +19,8 @@ class RandomNormal(RandomInitializer):
         stddev: their standard deviation.
         seed: an integer for the same values at each call.
 
+    Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification", 2012, with a deviation of 0.01.
+
     Example:
         >>> gm.initializers.RandomNormal(stddev=0.1)((3, 4)).shape
         (3, 4)

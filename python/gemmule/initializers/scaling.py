@@ -35,6 +35,8 @@ class VarianceScaling(RandomInitializer):
     Raises:
         ValueError: for other values.
 
+    Source: Glorot and Bengio, 2010; He et al., "Delving Deep into Rectifiers", 2015.
+
     Example:
         >>> he = gm.initializers.VarianceScaling(scale=2.0, mode="fan_in", distribution="uniform")
         >>> layer = gm.layers.Dense(10, kernel_initializer=he)

@@ -118,6 +118,8 @@ class BinaryCrossentropy(SameShapeLoss):
     Raises:
         ValueError: if `label_smoothing` is not between 0 and 1.
 
+    Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 6.2; label smoothing: Szegedy et al., 2016.
+
     Example:
         >>> round(float(gm.losses.BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]])), 4)
         0.6931
@@ -156,6 +158,8 @@ class CategoricalCrossentropy(SameShapeLoss):
     Raises:
         ValueError: if `label_smoothing` is not between 0 and 1.
 
+    Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 6.2; label smoothing: Szegedy et al., 2016.
+
     Example:
         >>> round(float(gm.losses.CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
         0.6931
@@ -190,6 +194,8 @@ class SparseCategoricalCrossentropy(Loss):
         axis: the axis of the classes.
         name: its name.
         dtype: only `None`.
+
+    Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 6.2.
 
     Example:
         >>> round(float(gm.losses.SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)

@@ -114,6 +114,8 @@ class BinaryFocalCrossentropy(SameShapeLoss):
     Raises:
         ValueError: if `gamma` is negative or `label_smoothing` not between 0 and 1.
 
+    Source: Lin et al., "Focal Loss for Dense Object Detection", 2017.
+
     Example:
         >>> round(float(gm.losses.BinaryFocalCrossentropy()([[1.0]], [[0.5]])), 4)
         0.1733
@@ -157,6 +159,8 @@ class CategoricalFocalCrossentropy(SameShapeLoss):
 
     Raises:
         ValueError: if `gamma` is negative or `label_smoothing` not between 0 and 1.
+
+    Source: Lin et al., "Focal Loss for Dense Object Detection", 2017.
 
     Example:
         >>> round(float(gm.losses.CategoricalFocalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)

@@ -95,6 +95,8 @@ class Hinge(SameShapeLoss):
         name: its name.
         dtype: only `None`.
 
+    Source: Cortes and Vapnik, "Support-Vector Networks", 1995.
+
     Example:
         >>> float(gm.losses.Hinge()([[1.0, -1.0]], [[0.5, -2.0]]))
         0.25
@@ -106,6 +108,8 @@ class Hinge(SameShapeLoss):
 
 class SquaredHinge(SameShapeLoss):
     """As `Hinge`, with the margins squared.
+
+    Source: Tang, "Deep Learning using Linear Support Vector Machines", 2013.
 
     Example:
         >>> float(gm.losses.SquaredHinge()([[1.0, -1.0]], [[0.5, -2.0]]))

@@ -59,6 +59,8 @@ class KLDivergence(SameShapeLoss):
         name: its name.
         dtype: only `None`.
 
+    Source: Kullback and Leibler, "On Information and Sufficiency", 1951.
+
     Example:
         >>> round(float(gm.losses.KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]])), 4)
         0.1438
@@ -72,6 +74,8 @@ class Poisson(SameShapeLoss):
     """Minus the log-likelihood of counts with a Poisson distribution, but for a constant; arguments as `KLDivergence`.
 
     `mean(y_pred - y_true * log(y_pred))`. PyTorch's `PoissonNLLLoss` takes the logarithm of the rate by default.
+
+    Source: McCullagh and Nelder, "Generalized Linear Models", 1989.
 
     Example:
         >>> round(float(gm.losses.Poisson()([[2.0]], [[1.0]])), 4)

@@ -156,6 +156,8 @@ class MeanAbsoluteError(SameShapeLoss):
 class MeanAbsolutePercentageError(SameShapeLoss):
     """See `mean_absolute_percentage_error`; arguments as `MeanSquaredError`.
 
+    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006.
+
     Example:
         >>> float(gm.losses.MeanAbsolutePercentageError()([[2.0, 4.0]], [[1.0, 4.0]]))
         25.0
@@ -213,6 +215,8 @@ class LogCosh(SameShapeLoss):
 
     Arguments as `MeanSquaredError`.
 
+    Source: Green, "Bayesian Reconstructions from Emission Tomography Data", 1990.
+
     Example:
         >>> round(float(gm.losses.LogCosh()([[0.0]], [[1.0]])), 4)
         0.4338
@@ -231,6 +235,8 @@ class CosineSimilarity(SameShapeLoss):
         reduction: see `Loss`.
         name: its name.
         dtype: only `None`.
+
+    Source: Manning, Raghavan and Schütze, "Introduction to Information Retrieval", 2008, ch. 6.
 
     Example:
         >>> round(float(gm.losses.CosineSimilarity()([[0.0, 2.0]], [[1.0, 1.0]])), 4)

@@ -141,6 +141,8 @@ class IoU(_Pairs):
     Raises:
         ValueError: for a class that does not exist; in `result`, if a label was outside of the classes.
 
+    Source: Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", 2010.
+
     Example:
         >>> m = gm.metrics.IoU(num_classes=2, target_class_ids=[0])
         >>> m.update_state([0, 0, 1, 1], [0, 1, 0, 1])
@@ -243,6 +245,8 @@ class BinaryIoU(IoU):
 
 class MeanIoU(IoU):
     """Intersection over union, averaged over all classes that occur; arguments as `IoU`, without `target_class_ids`.
+
+    Source: Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", 2010.
 
     Example:
         >>> m = gm.metrics.MeanIoU(num_classes=2)

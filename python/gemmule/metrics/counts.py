@@ -217,6 +217,8 @@ class Precision(Counts):
         name: its name.
         dtype: only `None`.
 
+    Source: Manning, Raghavan and Schütze, "Introduction to Information Retrieval", 2008, ch. 8.
+
     Example:
         >>> m = gm.metrics.Precision()
         >>> m.update_state([0, 1, 1, 1], [0.7, 0.8, 0.9, 0.2])
@@ -253,6 +255,8 @@ class Precision(Counts):
 
 class Recall(Precision):
     """The share of positive targets that were predicted as such, `tp / (tp + fn)`; arguments as `Precision`.
+
+    Source: Manning, Raghavan and Schütze, "Introduction to Information Retrieval", 2008, ch. 8.
 
     Example:
         >>> m = gm.metrics.Recall()

@@ -40,6 +40,8 @@ class AUC(Counts):
     Raises:
         ValueError: for arguments out of range, and in `result` for predictions outside of 0 to 1.
 
+    Source: Fawcett, "An introduction to ROC analysis", 2006; Davis and Goadrich, 2006, for "PR".
+
     Example:
         >>> m = gm.metrics.AUC(num_thresholds=3)
         >>> m.update_state([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9])

@@ -32,6 +32,8 @@ class FBetaScore(Metric):
     Raises:
         ValueError: for arguments out of range.
 
+    Source: van Rijsbergen, "Information Retrieval", 1979.
+
     Example:
         >>> m = gm.metrics.FBetaScore(beta=2.0, threshold=0.5)
         >>> m.update_state([[1, 1, 1], [1, 0, 0], [1, 1, 0]], [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]])
@@ -114,6 +116,8 @@ class FBetaScore(Metric):
 
 class F1Score(FBetaScore):
     """`2 * precision * recall / (precision + recall)`; arguments as `FBetaScore`, without `beta`.
+
+    Source: van Rijsbergen, "Information Retrieval", 1979.
 
     Example:
         >>> m = gm.metrics.F1Score(average="micro")

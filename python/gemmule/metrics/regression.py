@@ -35,6 +35,8 @@ class R2Score(Metric):
     Raises:
         ValueError: for arguments out of range.
 
+    Source: Wright, "Correlation and Causation", 1921.
+
     Example:
         >>> m = gm.metrics.R2Score()
         >>> m.update_state([[1], [4], [3]], [[2], [4], [4]])

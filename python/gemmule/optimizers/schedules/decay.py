@@ -38,6 +38,8 @@ class ExponentialDecay(_Decay):
     Raises:
         ValueError: for numbers that make no sense.
 
+    Source: Géron, "Hands-On Machine Learning", ch. 11.
+
     Example:
         >>> schedule = gm.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1000, decay_rate=0.5)
         >>> round(schedule(2000).item(), 6)
@@ -111,6 +113,8 @@ class InverseTimeDecay(_Decay):
 
     Raises:
         ValueError: for numbers that make no sense.
+
+    Source: CS231n, "annealing the learning rate".
 
     Example:
         >>> gm.optimizers.schedules.InverseTimeDecay(0.1, decay_steps=10, decay_rate=0.5)(20).item()
@@ -187,6 +191,8 @@ class PolynomialDecay(_Decay):
     Raises:
         ValueError: for numbers that make no sense.
 
+    Source: Chen et al., "DeepLab", 2018 (its "poly" policy).
+
     Example:
         >>> gm.optimizers.schedules.PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0)(50).item()
         0.05
@@ -226,6 +232,8 @@ class PiecewiseConstantDecay(Formula):
 
     Raises:
         ValueError: if the numbers do not fit together.
+
+    Source: Géron, "Hands-On Machine Learning", ch. 11.
 
     Example:
         >>> schedule = gm.optimizers.schedules.PiecewiseConstantDecay([100, 200], [0.1, 0.05, 0.01])
