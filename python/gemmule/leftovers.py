@@ -103,7 +103,14 @@ class Renamed:
         raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}. {kind._leftovers[name]}", name=name)
 
 
+_UNBUILT = "Weights exist once a layer that has them is built: call build(input_shape), or the layer on data, first."
 LAYER = {
+    "kernel": _UNBUILT,
+    "bias": _UNBUILT,
+    "gamma": _UNBUILT,
+    "beta": _UNBUILT,
+    "moving_mean": _UNBUILT,
+    "moving_variance": _UNBUILT,
     "add_metric": f"Metrics belong to models: {_METRICS}.",
     "add_variable": "Call add_weight(shape=..., initializer=..., name=...).",
     "updates": "Layers update moving statistics by themselves.",

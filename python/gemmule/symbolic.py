@@ -218,7 +218,8 @@ def _run_on_zeros(function: Callable[..., Any], args: Any, kwargs: Mapping[str, 
     except (ValueError, TypeError, IndexError) as error:
         if len(error.args) != 1 or not any(None in t.shape for t in find((args, kwargs))):
             raise
-        hint = f" (Shapes are those of a batch of {batch} examples, tried because the real size is not known yet.)"
+        given = ", ".join(f'"{tensor.name}" {tensor.shape}' for tensor in find((args, kwargs)))
+        hint = f" (Called on {given}; shapes are those of a batch of {batch} examples, on which it was tried.)"
         raise type(error)(f"{error}{hint}") from error
 
 

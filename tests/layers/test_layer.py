@@ -367,7 +367,7 @@ def test_constructors_can_be_extended():
 
 @pytest.mark.parametrize("value", ["a", 1j, None, object()])
 def test_only_numbers_go_in(value):
-    with pytest.raises(TypeError, match="Tensors hold real numbers or booleans"):
+    with pytest.raises(TypeError, match=r'^tensor \(layer "dense\w*"\): tensors hold real numbers or booleans'):
         Dense(3)(np.array([[value, value]]))
 
 

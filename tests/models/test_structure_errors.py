@@ -103,13 +103,13 @@ BAD = {
     "too many losses": (
         {"loss": ["mse"] * 3},
         {},
-        "loss needs one entry for each of the model's 2 outputs (price, kind). Received: loss=["
-        "MSE, MSE, MSE]. Outputs can be left out in a dict by name, or have None in the list.",
+        "loss needs one entry for each of the model's 2 outputs (price, kind), but 3 came. "
+        "Outputs can be left out in a dict by name, or have None in the list.",
     ),
     "one metric": (
         {"metrics": ["mae"]},
         {},
-        "metrics needs one entry for each of the model's 2 outputs (price, kind). Received: metrics=['mae']. Outputs "
+        "metrics needs one entry for each of the model's 2 outputs (price, kind), but 1 came. Outputs "
         "can be left out in a dict by name, or have None in the list.",
     ),
     "metrics of an unknown output": (
@@ -203,10 +203,7 @@ def test_complaints(case: str) -> None:
     before = model.get_weights()
     with pytest.raises((ValueError, TypeError)) as caught:
         model.fit(**(DICTS | changes), verbose=0)
-    found = str(caught.value)
-    if "MSE" in message:
-        found = found[: found.index("[<")] + "[MSE, MSE, MSE]" + found[found.index(". Outputs") :]
-    assert found == message
+    assert str(caught.value) == message
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

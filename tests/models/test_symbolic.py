@@ -219,8 +219,8 @@ MESSAGES = {
         lambda x: x + gm.Input((3,)),
         ValueError,
         "add: shapes (2, 4) and (2, 3) cannot be broadcast together: from the right, each pair of dimensions must be "
-        "equal or contain a 1. (Shapes are those of a batch of 2 examples, tried because the real size is not known "
-        "yet.)",
+        'equal or contain a 1. (Called on "pixels" (None, 4), "input_layer" (None, 3); shapes are those of a batch of '
+        "2 examples, on which it was tried.)",
     ),
     "merging": (
         lambda x: gm.layers.Add(name="sum")([x, gm.Input((3,))]),
@@ -263,8 +263,8 @@ MESSAGES = {
         lambda x: [layer := Dense(3), layer(x), layer(gm.Input((5,)))],
         ValueError,
         'dense (layer "dense"): input has 5 features but the kernel expects 4. Feed as many features as the layer was '
-        "built for, or make a new layer for the new number. Received: input.shape=(2, 5), kernel.shape=(4, 3). (Shapes "
-        "are those of a batch of 2 examples, tried because the real size is not known yet.)",
+        "built for, or make a new layer for the new number. Received: input.shape=(2, 5), kernel.shape=(4, 3). (Called "
+        'on "input_layer" (None, 5); shapes are those of a batch of 2 examples, on which it was tried.)',
     ),
     "a rank that depends on the batch": (
         lambda x: Squeezed()(x),

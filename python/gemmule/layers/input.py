@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gemmule.config import FLOATS, standardize_dtype
 from gemmule.errors import not_yet, received
 from gemmule.layers.layer import Layer
@@ -120,6 +122,7 @@ def _batch_shape(shape: Any, batch_size: int | None, batch_shape: Any) -> Shape:
             f"{received(shape=shape, batch_shape=batch_shape)}"
         )
     given = shape if batch_shape is None else batch_shape
+    given = tuple(given.tolist()) if isinstance(given, np.ndarray) and given.ndim else given
     if not is_shape(given) or any(d is not None and d < 1 for d in given):
         cure = f" Write ({given},) for one dimension." if isinstance(given, int) else ""
         raise ValueError(f"A shape is a tuple of positive integers.{cure}{received(shape=given)}")
@@ -128,5 +131,5 @@ def _batch_shape(shape: Any, batch_size: int | None, batch_shape: Any) -> Shape:
             raise ValueError(
                 f"Give batch_shape or batch_size, not both.{received(batch_shape=given, batch_size=batch_size)}"
             )
-        return standardize_shape(batch_shape)
+        return standardize_shape(given)
     return standardize_shape((batch_size, *given))

@@ -227,8 +227,11 @@ class Layer(Ruled):
                 outputs = self.call(*args, **kwargs)
                 if self.activity_regularizer is not None:
                     self._add_activity_losses(outputs)
-        except RecursionError as error:
-            raise self._endless(error) from None
+        except (RecursionError, TypeError) as error:
+            explained = self._explained(error)
+            if explained is error:
+                raise
+            raise explained from None
         finally:
             calls.training = outer
             calls.depth -= 1
@@ -238,7 +241,16 @@ class Layer(Ruled):
             calls.watcher(self, outputs)
         return outputs
 
-    def _endless(self, error: RecursionError) -> Exception:
+    def _explained(self, error: Exception) -> Exception:
+        """What to raise for an error that says nothing of this layer; else the error itself."""
+        if isinstance(error, TypeError):
+            head, text = f"{self.call.__qualname__}() ", str(error)
+            if not text.startswith(head):
+                return error
+            return TypeError(
+                f'Layer "{self.name}" ({type(self).__name__}): call() {text[len(head) :]}. Its arguments are '
+                f"({', '.join(inspect.signature(self.call).parameters)}); several inputs go into one list."
+            )
         if calls.depth > 1:  # the outermost layer has room to say it
             return error
         return RuntimeError(
@@ -352,6 +364,13 @@ def _counted_build(build: Callable[..., None]) -> Callable[..., None]:
         try:
             with layer_scope(self._name):
                 build(self, input_shape)
+        except TypeError:
+            if input_shape is not None:
+                raise
+            raise ValueError(
+                f'Layer "{self._name}" is built for the shape of its input, such as (None, 8).'
+                f"{received(input_shape=input_shape)}"
+            ) from None
         finally:
             self._building -= 1
         self._built, self._build_shape = True, input_shape

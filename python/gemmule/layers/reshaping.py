@@ -138,7 +138,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        order = tuple(dims) if isinstance(dims, (tuple, list)) else ()
+        order = tuple(np.asarray(dims).tolist()) if isinstance(dims, (tuple, list, np.ndarray)) else ()
         if not order or sorted(order) != list(range(1, len(order) + 1)):
             raise ValueError(
                 f"{self._where()}: dims must name each dimension once, counted from 1 without the batch, "

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from gemmule import naming
 from gemmule.errors import did_you_mean, received
 from gemmule.layers.arguments import make
@@ -87,6 +89,8 @@ class Model(Trainer, Layer):
             raise ValueError(f"Give the name of a layer or its index.{received(name=name, index=index)}")
         layers = self.layers
         if index is not None:
+            if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
+                raise TypeError(f"get_layer: index is an integer.{received(index=index)}")
             if not -len(layers) <= index < len(layers):
                 raise ValueError(f'"{self.name}" has {len(layers)} layers.{received(index=index)}')
             return layers[index]

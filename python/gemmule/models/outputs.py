@@ -140,8 +140,8 @@ class Outputs(NamedTuple):
             if len(value) == count:
                 return list(value)
             raise ValueError(
-                f"{argument} needs one entry for each of the model's {self.listed}.{received(**{argument: value})} "
-                "Outputs can be left out in a dict by name, or have None in the list."
+                f"{argument} needs one entry for each of the model's {self.listed}, but "
+                f"{len(value)} came. Outputs can be left out in a dict by name, or have None in the list."
             )
         if repeat or count == 1:
             return [value] * count

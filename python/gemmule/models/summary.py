@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gemmule.errors import received
 from gemmule.layers.layer import Layer
 from gemmule.layers.structure import count_elements, is_shape, map_shapes
@@ -152,13 +154,17 @@ def _widths(
     ends = [round(p * room) if positions[-1] <= 1 else round(p) for p in positions]
     widths = [b - a for a, b in zip([0, *ends], ends)]
     if min(widths) < _NARROWEST:
-        raise ValueError(f"The table is too narrow.{received(line_length=line_length, positions=positions)}")
+        least = min(b - a for a, b in zip([0, *positions], positions))
+        cure = f" Pass line_length={int((_NARROWEST + 1) / least) + columns + 2} or more." if positions[-1] <= 1 else ""
+        raise ValueError(f"The table is too narrow.{cure}{received(line_length=line_length, positions=positions)}")
     return widths
 
 
 def _line_length(line_length: int | None, show_trainable: bool, connected: bool) -> int:
     if line_length is not None:
-        return line_length
+        if isinstance(line_length, bool) or not isinstance(line_length, (int, np.integer)):
+            raise TypeError(f"summary: line_length is an integer.{received(line_length=line_length)}")
+        return int(line_length)
     columns = shutil.get_terminal_size().columns
     if connected:
         return max(60, min(_WIDTH + 40, columns))
@@ -179,7 +185,10 @@ def _fitted_widths(rows: list[list[str]], line_length: int) -> list[int]:
     wanted = [max(b - a, 0) for a, b in zip(least, full)]
     spare = max(room - sum(least), 0)
     if sum(least) > room:
-        raise ValueError(f"The table is too narrow.{received(line_length=line_length)}")
+        fits = sum(least) + len(columns) + 1
+        raise ValueError(
+            f"The table is too narrow. Pass line_length={fits} or more.{received(line_length=line_length)}"
+        )
     return [a + min(w, w * spare // max(sum(wanted), 1)) for a, w in zip(least, wanted)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from gemmule.config import FLOATS, floatx, standardize_dtype
 from gemmule.errors import describe, received
 from gemmule.memory import unset
-from gemmule.scope import where
+from gemmule.scope import current_layer, where
 from gemmule.tensor import Tensor
 
 _RANK = {"bool": 0, "uint8": 1, "int32": 2, "int64": 3, "float32": 4, "float64": 5}
@@ -36,7 +36,14 @@ def as_tensor(value: Any, dtype: Any = None) -> Tensor:
 
 def to_array(value: Any, dtype: Any = None) -> np.ndarray:
     """A C-contiguous array of a supported type, in native byte order; copies only when it must."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        if not isinstance(value, (list, tuple)):
+            raise
+        raise ValueError(
+            f"{where('tensor')}: all rows of nested lists must be equally long.{received(value=value)}"
+        ) from error
     if dtype is None:
         dtype = _natural_dtype(value, array)
     result = np.ascontiguousarray(array, standardize_dtype(dtype)).reshape(array.shape)
@@ -45,8 +52,9 @@ def to_array(value: Any, dtype: Any = None) -> np.ndarray:
 
 def _natural_dtype(value: Any, array: np.ndarray) -> str:
     if array.dtype.kind not in "fiub":
+        start = f"{where('tensor')}: tensors" if current_layer() else "Tensors"
         raise TypeError(
-            f"Tensors hold real numbers or booleans. Received: value={describe(value)}, dtype={array.dtype}."
+            f"{start} hold real numbers or booleans. Received: value={describe(value)}, dtype={array.dtype}."
         )
     from_python = not isinstance(value, (np.ndarray, np.generic))
     name = array.dtype.name

@@ -47,6 +47,7 @@ def standardize_sizes(op: str, name: str, value: Any, rank: int, least: int = 1)
     Raises:
         ValueError: for something else, a number below `least`, or one too large for any image.
     """
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     many = value if isinstance(value, (tuple, list)) else (value,) * rank
     integers = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in many)
     if len(many) != rank or not integers or any(n < least for n in many):
@@ -146,9 +147,12 @@ def check_fits(
     """
     least = windows if padding == "valid" else (1,) * len(windows)
     if any(n is not None and n < w for n, w in zip(lengths, least, strict=True)):
+        cure = "Feed images that are not empty, or use fewer layers that shrink them."
+        if 0 not in lengths:
+            cure = f'Use padding="same", a smaller {word} or fewer layers that shrink the input.'
         raise ValueError(
             f"{where(op)}: the {word} reaches over {_times(windows)} positions, but the input has only "
-            f'{_times(lengths)}. Use padding="same", a smaller {word} or fewer layers that shrink the input. '
+            f"{_times(lengths)}. {cure} "
             f"Received: input.shape={tuple(shape)}."
         )
 
