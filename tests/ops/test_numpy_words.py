@@ -207,7 +207,7 @@ def test_in_functional_models(name: str) -> None:
 
 
 MESSAGES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "unknown": (lambda: ops.sine, AttributeError, "gm.ops has no function 'sine'. Did you mean 'sin'"),
+    "unknown": (lambda: ops.sine, AttributeError, "module 'gemmule.ops' has no attribute 'sine'. Did you mean 'sin'"),
     "einsum text": (lambda: ops.einsum("ij,jk", X[0]), ValueError, "subscripts have letters for each operand"),
     "einsum rank": (lambda: ops.einsum("ij->i", X), ValueError, "'ij' does not fit an operand of 3 dimensions"),
     "einsum length": (lambda: ops.einsum("ij,jk", P, P), ValueError, "axis 'j' has 5 entries in one place and 4"),
