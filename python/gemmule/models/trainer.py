@@ -15,6 +15,7 @@ from gemmule.data.batches import Batches, check_alone, gives_batches
 from gemmule.data.nested import ONE, Form, put_together
 from gemmule.errors import received
 from gemmule.layers.rules import total_loss
+from gemmule.models.arguments import count, packed, training_data
 from gemmule.models.compilation import Compilation
 from gemmule.models.full_batch import FullBatch
 from gemmule.models.loops import Plan, test_loop, train_loop
@@ -26,7 +27,6 @@ from gemmule.tensor import Tensor
 if TYPE_CHECKING:
     from gemmule.models.model import Model
 
-Logs = dict[str, float]
 _building = threading.RLock()  # weights are made by one thread at a time
 
 
@@ -204,11 +204,11 @@ class Trainer(Compilation):
             NonFiniteError: when the loss or a gradient becomes NaN or infinite.
         """
         compiled = self._require_compiled("fit")
-        batch_size = _count("batch_size", batch_size)
-        epochs, validation_freq = _count("epochs", epochs) or 1, _count("validation_freq", validation_freq) or 1
-        steps_per_epoch = _count("steps_per_epoch", steps_per_epoch)
-        validation_steps = _count("validation_steps", validation_steps)
-        validation_batch_size = _count("validation_batch_size", validation_batch_size)
+        batch_size = count("batch_size", batch_size)
+        epochs, validation_freq = count("epochs", epochs) or 1, count("validation_freq", validation_freq) or 1
+        steps_per_epoch = count("steps_per_epoch", steps_per_epoch)
+        validation_steps = count("validation_steps", validation_steps)
+        validation_batch_size = count("validation_batch_size", validation_batch_size)
         if isinstance(initial_epoch, bool) or not isinstance(initial_epoch, (int, np.integer)) or initial_epoch < 0:
             raise ValueError(f"initial_epoch must be a non-negative integer.{received(initial_epoch=initial_epoch)}")
         if resume and initial_epoch:
@@ -216,7 +216,7 @@ class Trainer(Compilation):
                 "fit(resume=True) goes on in the epoch that was interrupted. Leave out initial_epoch, or resume."
                 f"{received(initial_epoch=initial_epoch)}"
             )
-        data, validation = _training_data(
+        data, validation = training_data(
             x, y, sample_weight, class_weight, validation_split, validation_data, batch_size=batch_size
         )
         batch_size = batch_size or 32
@@ -253,14 +253,14 @@ class Trainer(Compilation):
             The loss, or `[loss, metric, ...]` in the order of `metrics_names`, or a dict.
         """
         compiled = self._require_compiled("evaluate")
-        batch_size, steps = _count("batch_size", batch_size), _count("steps", steps)
+        batch_size, steps = count("batch_size", batch_size), count("steps", steps)
         if gives_batches(x):
             check_alone(y=y, batch_size=batch_size, sample_weight=sample_weight)
             data: Any = Batches(x)
         else:
             data = adapter.dataset(x, y, sample_weight)
         logs = test_loop(cast("Model", self), compiled, self._runner, data, batch_size or 32, verbose, callbacks, steps)
-        return _packed(logs, self.metrics_names, return_dict)
+        return packed(logs, self.metrics_names, return_dict)
 
     def predict(
         self,
@@ -287,7 +287,7 @@ class Trainer(Compilation):
             >>> model.predict(np.zeros((2, 784))).shape
             (2, 10)
         """
-        batch_size, steps = _count("batch_size", batch_size), _count("steps", steps)
+        batch_size, steps = count("batch_size", batch_size), count("steps", steps)
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose must be 0, 1, 2 or 'auto'.{received(verbose=verbose)}")
         if self._predictor is None:
@@ -314,14 +314,14 @@ class Trainer(Compilation):
         compiled = self._require_compiled("train_on_batch")
         data, _ = adapter.training_data(x, y, sample_weight, class_weight, 0.0, None)
         logs = self._runner.train_on_batch(compiled, data)
-        return _packed(logs, self.metrics_names, return_dict)
+        return packed(logs, self.metrics_names, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the given batch."""
         compiled = self._require_compiled("test_on_batch")
         data = adapter.dataset(x, y, sample_weight)
         logs = test_loop(cast("Model", self), compiled, self._runner, data, data.size, 0, None, None)
-        return _packed(logs, self.metrics_names, return_dict)
+        return packed(logs, self.metrics_names, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The model's outputs for one batch, with the least overhead: no batching, no callbacks.
@@ -339,7 +339,7 @@ class Trainer(Compilation):
     def _full_batch(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> FullBatch:
         """Loss and gradient over all data as a function of the weights, for `LBFGS.minimize`."""
         compiled = self._require_compiled("minimize")
-        batch_size = _count("batch_size", batch_size)
+        batch_size = count("batch_size", batch_size)
         if type(self).train_step is not Trainer.train_step:
             raise ValueError(
                 "LBFGS.minimize does not call the train_step of your model, only its compute_loss. Override that "
@@ -370,37 +370,7 @@ class Trainer(Compilation):
         }
 
 
-def _training_data(
-    x: Any, y: Any, sample_weight: Any, class_weight: Any, split: Any, held_out: Any, batch_size: Any
-) -> tuple[adapter.Dataset | Batches, adapter.Dataset | Batches | None]:
-    """The arguments of `fit` of these names: arrays, or what gives batches, to train and to validate on."""
-    later = Batches(held_out, "validation_data") if gives_batches(held_out) else None
-    if gives_batches(x):
-        check_alone(y=y, batch_size=batch_size, sample_weight=sample_weight, validation_split=split)
-        arrays = None if later is not None or held_out is None else adapter.validation(held_out)
-        return Batches(x, "x", class_weight), later or arrays
-    if later is not None:
-        return adapter.training_data(x, y, sample_weight, class_weight)[0], later
-    return adapter.training_data(x, y, sample_weight, class_weight, split, held_out)
-
-
 def _rows(x: Any) -> int:
     while isinstance(x, (list, tuple, dict)):
         x = next(iter(x.values())) if isinstance(x, dict) else x[0]
     return int(x.shape[0])
-
-
-def _count(name: str, value: Any) -> int | None:
-    """A positive integer of Python's own, or `None`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a positive integer or None.{received(**{name: value})}")
-    return int(value)
-
-
-def _packed(logs: Logs, names: Sequence[str], return_dict: bool) -> Any:
-    if return_dict:
-        return logs
-    values = [logs[name] for name in dict.fromkeys((*names, *logs)) if name in logs]
-    return values[0] if len(values) == 1 else values
