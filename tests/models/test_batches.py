@@ -229,5 +229,6 @@ def test_bad_input(call, text: str) -> None:
 
 
 def test_workers_are_refused() -> None:
-    with pytest.raises(ValueError, match="leave workers and use_multiprocessing out"):
-        gm.utils.PyDataset(workers=4)
+    for wrong in ({"workers": 4}, {"use_multiprocessing": True}, {"max_queue_size": 20}):
+        with pytest.raises(ValueError, match="leave workers, use_multiprocessing and max_queue_size out"):
+            gm.utils.PyDataset(**wrong)

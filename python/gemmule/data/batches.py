@@ -22,10 +22,10 @@ class PyDataset:
     Args:
         workers: 1: batches are made between steps, by the thread that trains.
         use_multiprocessing: `False`.
-        max_queue_size: of no effect without workers, as in Keras.
+        max_queue_size: 10; nothing waits in a queue without workers.
 
     Raises:
-        ValueError: for more workers: make batches ahead in a generator of your own.
+        ValueError: for anything else: make batches ahead in a generator of your own.
 
     Example:
         >>> class Noisy(gm.utils.PyDataset):
@@ -38,10 +38,11 @@ class PyDataset:
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
-        if workers not in (0, 1) or use_multiprocessing:
+        if workers not in (0, 1) or use_multiprocessing or max_queue_size != 10:
             raise ValueError(
-                "PyDataset: batches are made by the thread that trains; leave workers and use_multiprocessing out."
-                f"{received(workers=workers, use_multiprocessing=use_multiprocessing)}"
+                "PyDataset: batches are made by the thread that trains, none ahead; leave workers, use_multiprocessing "
+                "and max_queue_size out."
+                f"{received(workers=workers, use_multiprocessing=use_multiprocessing, max_queue_size=max_queue_size)}"
             )
         self.workers, self.use_multiprocessing, self.max_queue_size = workers, False, max_queue_size
 
